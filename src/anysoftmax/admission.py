@@ -1,0 +1,351 @@
+"""The border: raw arguments come in; arrays that fit together, or a clear error, go on.
+
+Every check that a public function makes of its arguments is here, so that the mathematics behind
+this border can take them for granted.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from typing import Any, NamedTuple
+
+from anysoftmax.arrays import (
+    Array,
+    DType,
+    Namespace,
+    array_namespace,
+    constant,
+    default_float,
+    describe,
+    device,
+    dtype_name,
+    has_float64,
+    is_floating,
+    is_integral,
+    library_name,
+    narrow,
+    overflow_threshold,
+    smallest,
+)
+from anysoftmax.errors import AxisError
+
+PRECISIONS = ("default", "highest")
+
+# What to write instead, by the package that a refused object comes from.
+REMEDIES = {
+    "pandas": "pass x.to_numpy()",
+    "polars": "pass x.to_numpy()",
+    "pyarrow": "pass x.to_numpy()",
+    "scipy": "pass x.toarray()",
+    "sparse": "pass x.todense()",
+    "tensorflow": "pass x.numpy()",
+    "xarray": "pass x.data, or use xarray.apply_ufunc",
+}
+
+
+class Admitted(NamedTuple):
+    """Arguments that fit together.
+
+    All arrays belong to the namespace `xp`. `logits`, `temperature` and `weights` have the dtype in
+    which the work is done; `dtype` is the result's. `compensated` asks the mathematics to carry
+    its rounding errors along, because no wider dtype is at hand that would make them small.
+    `lone` tells that every element is a slice of its own (0-d logits, or `axis=()`): the arrays
+    have then got a last axis of length 1, which the result must lose again.
+    """
+
+    xp: Namespace
+    logits: Array
+    axes: tuple[int, ...]
+    where: Array | None
+    temperature: Array | None
+    weights: Array | None
+    dtype: DType
+    compensated: bool
+    lone: bool
+
+
+def admit(
+    x: object,
+    *,
+    axis: object,
+    where: object = None,
+    temperature: object = 1.0,
+    weights: object = None,
+    dtype: object = None,
+    precision: object = "default",
+) -> Admitted:
+    """Check the arguments of a public function and bring them into one form."""
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r} is unknown: use one of {PRECISIONS}")
+    logits = admit_array(x)
+    xp = array_namespace(logits)
+    logits = admit_float(xp, logits, dtype)
+    axes = admit_axis(axis, tuple(logits.shape))
+    mask = admit_where(xp, where, logits)
+    scale = admit_temperature(xp, temperature, logits, axes)
+    factors = admit_weights(xp, weights, logits)
+
+    own = logits.dtype
+    work = working_dtype(xp, logits, highest=precision == "highest")
+    if work != own:
+        logits = xp.astype(logits, work)
+        scale = None if scale is None else xp.astype(scale, work)
+        factors = None if factors is None else xp.astype(factors, work)
+
+    lone = not axes
+    if lone:
+        logits = xp.expand_dims(logits, axis=-1)
+        mask, scale, factors = (
+            a if a is None or a.ndim == 0 else xp.expand_dims(a, axis=-1)
+            for a in (mask, scale, factors)
+        )
+        axes = (logits.ndim - 1,)
+    compensated = precision == "highest" and work == own
+    return Admitted(xp, logits, axes, mask, scale, factors, own, compensated, lone)
+
+
+def admit_array(x: object) -> Array:
+    """Return `x` as an array: any array that the standard knows, or numbers as a NumPy array."""
+    package = type(x).__module__.split(".")[0]
+    if isinstance(x, (int, float, complex, list, tuple)) and package != "numpy":
+        return read_numbers(x)
+    if package in REMEDIES:
+        raise TypeError(
+            f"logits must be a dense array: got a {package} {type(x).__name__}; {REMEDIES[package]}"
+        )
+    try:
+        xp = array_namespace(x)
+    except TypeError:
+        raise TypeError(
+            f"logits must be an array or nested lists of numbers: got {describe(x)};"
+            " pass an array of NumPy, JAX, PyTorch or another array API library"
+        ) from None
+    if xp.__name__ == "array_api_compat.numpy":
+        return admit_numpy(x)
+    if package == "torch" and str(x.layout) != "torch.strided":  # type: ignore[attr-defined]
+        raise TypeError(f"logits must be dense: got {describe(x)}; pass x.to_dense()")
+    return x
+
+
+def read_numbers(x: Any) -> Array:
+    """Read a Python number or nested lists of numbers as a NumPy array."""
+    import numpy as np
+
+    refuse_other_leaves(x)
+    try:
+        array = np.asarray(x)
+        # Python integers beyond 64 bits arrive as objects.
+        return array.astype(np.float64) if array.dtype == object else array
+    except (ValueError, OverflowError):
+        raise ValueError(
+            "nested lists must be rectangular and hold finite integers: rows of different length"
+            " make no array; pad the rows and pass where= to leave the padding out"
+        ) from None
+
+
+def refuse_other_leaves(x: Any) -> None:
+    """Raise if nested lists hold anything but numbers: an array in them would change library."""
+    for item in x if isinstance(x, (list, tuple)) else [x]:
+        if isinstance(item, (list, tuple)):
+            refuse_other_leaves(item)
+        elif not isinstance(item, numbers.Number):
+            raise TypeError(
+                f"nested lists must hold numbers only: got {describe(item)} in them;"
+                " stack arrays with their own library first"
+            )
+
+
+def admit_numpy(x: Any) -> Array:
+    """Return a plain NumPy array in the machine's byte order, or refuse what would lie as one."""
+    import numpy as np
+
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError("a masked array carries its own mask: pass x.data and where=~x.mask")
+    if isinstance(x, np.matrix):
+        raise TypeError("numpy.matrix is always two-dimensional: pass numpy.asarray(x)")
+    plain = np.asarray(x)
+    return plain if plain.dtype.isnative else plain.astype(plain.dtype.newbyteorder("="))
+
+
+def admit_float(xp: Namespace, x: Array, dtype: Any) -> Array:
+    """Return `x` in a real floating dtype: its own, the asked-for, or the library's default."""
+    if not (is_floating(x.dtype) or is_integral(xp, x.dtype)):
+        raise TypeError(
+            f"logits must be real numbers: got {describe(x)};"
+            " convert them to a floating dtype first, for complex numbers by choosing a part"
+        )
+    if dtype is not None:
+        dtype = getattr(xp, dtype, dtype) if isinstance(dtype, str) else dtype
+        if isinstance(dtype, str) or not is_floating(dtype):
+            raise TypeError(
+                f"dtype must be a real floating dtype of {library_name(x)}: got {dtype!r};"
+                " use for example float32"
+            )
+        return xp.astype(x, dtype)
+    return x if is_floating(x.dtype) else xp.astype(x, default_float(xp, x))
+
+
+def working_dtype(xp: Namespace, x: Array, *, highest: bool) -> DType:
+    """Choose the dtype to compute in: float32 for 16-bit logits, float64 for the highest precision.
+
+    Sums and exponentials of 16-bit numbers lose the small classes; in float32 all that is left of
+    their error is the rounding of the result.
+    """
+    name = dtype_name(x.dtype)
+    if highest and name in {"float16", "bfloat16", "float32"} and has_float64(xp, x):
+        return xp.float64
+    return xp.float32 if name in {"float16", "bfloat16"} else x.dtype
+
+
+def admit_axis(axis: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the axes as non-negative numbers; none for 0-d logits."""
+    ndim = len(shape)
+    if axis is None:
+        return tuple(range(ndim))
+    axes = []
+    for item in axis if isinstance(axis, tuple) else (axis,):
+        try:
+            if isinstance(item, bool):
+                raise TypeError
+            number = operator.index(item)
+        except TypeError:
+            raise TypeError(
+                f"axis must be an int, a tuple of ints or None: got {describe(item)}"
+            ) from None
+        if ndim == 0 and number in {-1, 0}:
+            continue
+        if not -ndim <= number < ndim:
+            allowed = f"use {-ndim} to {ndim - 1}" if ndim else "a 0-d array has axis -1, 0 or None"
+            raise AxisError(
+                f"axis {number} is out of range for an array of shape {shape}: {allowed}"
+            )
+        axes.append(number % ndim)
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"axis={axis!r} names an axis twice: name each one once")
+    return tuple(axes)
+
+
+def admit_where(xp: Namespace, where: Any, logits: Array) -> Array | None:
+    """Return the mask as a boolean array that broadcasts to the logits."""
+    if where is None:
+        return None
+    mask = admit_companion(xp, "where", where, logits)
+    if dtype_name(mask.dtype) != "bool":
+        raise TypeError(
+            f"where must be boolean, True for elements that take part: got {describe(where)};"
+            " compare it first, for example where=mask != 0"
+        )
+    require_broadcast("where", mask, tuple(logits.shape))
+    return mask
+
+
+def admit_temperature(
+    xp: Namespace, temperature: Any, logits: Array, axes: tuple[int, ...]
+) -> Array | None:
+    """Return the temperature in the dtype of the logits, or None if it is the number 1."""
+    if is_number(temperature) and temperature == 1:
+        return None
+    t, least = admit_real(xp, "temperature", temperature, logits)
+    if least is not None and not least >= 0:
+        raise ValueError(
+            f"temperature must be 0 or more, inf included: got {describe(temperature)};"
+            " 1 leaves the logits as they are"
+        )
+    slices = tuple(1 if i in axes else size for i, size in enumerate(logits.shape))
+    require_broadcast("temperature", t, slices, " (one temperature a slice)")
+    return t
+
+
+def admit_weights(xp: Namespace, weights: Any, logits: Array) -> Array | None:
+    """Return the weights in the dtype of the logits."""
+    if weights is None:
+        return None
+    w, least = admit_real(xp, "weights", weights, logits)
+    if least is not None and least < 0:
+        raise ValueError(
+            f"weights must be 0 or more: got {describe(weights)}, negative ones among them;"
+            " subtract their part by a formula of its own"
+        )
+    require_broadcast("weights", w, tuple(logits.shape))
+    return w
+
+
+def admit_real(xp: Namespace, name: str, value: Any, logits: Array) -> tuple[Array, float | None]:
+    """Return real numbers in the dtype of the logits, and the least of them if it is known."""
+    if is_number(value):
+        number = float(value)
+        limit = overflow_threshold(logits.dtype)
+        rounded = number if not abs(number) >= limit else math.copysign(math.inf, number)
+        return constant(xp, rounded, logits.dtype, logits), number
+    array = admit_companion(xp, name, value, logits)
+    if is_integral(xp, array.dtype):
+        return xp.astype(array, logits.dtype), smallest(array)
+    if is_floating(array.dtype):
+        return narrow(xp, array, logits.dtype), smallest(array)
+    raise TypeError(f"{name} must be a real number or an array of them: got {describe(value)}")
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether `value` is one real number outside of any array."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def admit_companion(xp: Namespace, name: str, value: Any, logits: Array) -> Array:
+    """Return an array that goes with the logits: numbers and lists join their library."""
+    if isinstance(value, (numbers.Number, list, tuple)):
+        array = read_numbers(value)
+        real = array.dtype.kind in "iuf"
+        dtype = logits.dtype if real else xp.bool if array.dtype.kind == "b" else None
+        return constant(xp, array.tolist(), dtype, logits)
+    try:
+        other = array_namespace(value)
+    except TypeError:
+        raise TypeError(
+            f"{name} must be a number or an array like the logits: got {describe(value)}"
+        ) from None
+    if other is not xp:
+        raise TypeError(
+            f"{name} must belong to the library of the logits, {library_name(logits)}:"
+            f" got {describe(value)}; convert one of the two"
+        )
+    ours, theirs = device(logits), device(value)
+    if ours != theirs and ours is not None and theirs is not None:
+        raise TypeError(
+            f"{name} must lie on the device of the logits, {ours}: it lies on {theirs}; move one"
+        )
+    return value
+
+
+def require_broadcast(name: str, array: Array, target: tuple[int, ...], meaning: str = "") -> None:
+    """Raise unless `array` broadcasts to `target`; unknown lengths get the benefit of the doubt."""
+    shape = tuple(array.shape)
+    pairs = zip(reversed(shape), reversed(target), strict=False)
+    # Lengths that are not known yet are None or NaN: neither equals itself as an integer does.
+    unknown = [n for n in (*shape, *target) if not isinstance(n, int)]
+    fits = len(shape) <= len(target) and all(a in {1, b} for a, b in pairs)
+    if not fits and not unknown:
+        raise ValueError(
+            f"{name} of shape {shape} does not broadcast to {target}{meaning}:"
+            " give it as many axes as the logits, of length 1 where it repeats"
+        )
+
+
+def admit_out(out: Any, a: Admitted) -> None:
+    """Check that the result of softmax or log-softmax can be written into `out`."""
+    library = library_name(a.logits)
+    if library not in {"numpy", "torch", "cupy"}:
+        raise TypeError(f"out= needs arrays that can be written to, {library} has none: leave it")
+    admit_companion(a.xp, "out", out, a.logits)
+    shape = tuple(a.logits.shape[:-1] if a.lone else a.logits.shape)
+    if tuple(out.shape) != shape:
+        raise ValueError(f"out must have the shape of the logits, {shape}: got {describe(out)}")
+    if dtype_name(out.dtype) != dtype_name(a.dtype):
+        raise TypeError(
+            f"out must have the result's dtype, {dtype_name(a.dtype)}: got {describe(out)}"
+        )
+    if library == "numpy" and not out.flags.writeable:
+        raise ValueError(f"out must be writeable: got a read-only {describe(out)}")
+    if library == "torch" and (out.requires_grad or a.logits.requires_grad):
+        raise TypeError("out= takes no part in automatic differentiation: use the returned tensor")

@@ -1,0 +1,172 @@
+"""Which library an array belongs to, and the few seams that the array API standard lacks.
+
+Nothing here imports an array library that the caller has not loaded: arrays bring their own.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+FLOATS = frozenset({"float16", "bfloat16", "float32", "float64", "float96", "float128"})
+PLACING = frozenset({"array_api_strict", "array_api_compat.cupy"})
+CONCRETE = frozenset({"array_api_compat.numpy", "array_api_strict", "array_api_compat.cupy"})
+# The largest finite number and half a unit in its last place, where rounding goes to infinity.
+THRESHOLDS = {
+    "float16": 2.0**16 - 2.0**4,
+    "bfloat16": 2.0**128 - 2.0**119,
+    "float32": 2.0**128 - 2.0**103,
+}
+
+Array = Any  # an array of any library: the standard defines behaviour, not a type
+DType = Any
+Namespace = Any
+
+_namespaces: dict[type, Namespace] = {}
+
+
+def array_namespace(x: Array) -> Namespace:
+    """Return the array API namespace of `x`; raise `TypeError` if no known library made it."""
+    xp = _namespaces.get(type(x))
+    if xp is None:
+        import array_api_compat
+
+        xp = _namespaces[type(x)] = array_api_compat.array_namespace(x)
+    return xp
+
+
+def library_name(x: Array) -> str:
+    """Name the library of `x` as its users write it: ``numpy``, ``torch``, ``jax``, ..."""
+    name: str = array_namespace(x).__name__
+    return name.removeprefix("array_api_compat.").split(".")[0]
+
+
+def describe(x: object) -> str:
+    """Say what `x` is in an error message: library, shape and dtype, or its type and value."""
+    if hasattr(x, "shape") and hasattr(x, "dtype"):
+        library = type(x).__module__.split(".")[0]
+        return f"{library} array of shape {tuple(x.shape)} and dtype {dtype_name(x.dtype)}"
+    text = repr(x)
+    return f"{type(x).__name__} {text if len(text) <= 40 else text[:37] + '...'}"
+
+
+def dtype_name(dtype: DType) -> str:
+    """Name a dtype alike in every library: ``float32``, ``int8``, ``bfloat16``, ..."""
+    name = getattr(dtype, "name", None)
+    return name if isinstance(name, str) else str(dtype).rpartition(".")[2].lower()
+
+
+def is_floating(dtype: DType) -> bool:
+    """Tell whether logits can have this dtype: a real floating one that knows infinities."""
+    return dtype_name(dtype) in FLOATS
+
+
+def is_integral(xp: Namespace, dtype: DType) -> bool:
+    """Tell whether a dtype holds integers, in the library's own judgement."""
+    try:
+        return bool(xp.isdtype(dtype, "integral"))
+    except TypeError:  # NumPy refuses to judge dtypes that other packages add to it
+        return False
+
+
+def has_float64(xp: Namespace, x: Array) -> bool:
+    """Tell whether the library can compute in float64 where `x` lies."""
+    if _is_torch(x):  # its namespace info would allocate; only Apple's devices lack float64
+        return bool(x.device.type != "mps")
+    return "float64" in xp.__array_namespace_info__().dtypes(kind="real floating")
+
+
+def default_float(xp: Namespace, x: Array) -> DType:
+    """Return the dtype that the library gives to real numbers when none is named."""
+    defaults = xp.__array_namespace_info__().default_dtypes()
+    return defaults["real floating"]
+
+
+def device(x: Array) -> object:
+    """Return where `x` lies, or None for a library or an array without one fixed device."""
+    if _is_jax(x):
+        if isinstance(x, sys.modules["jax"].core.Tracer) or len(x.devices()) > 1:
+            return None
+        (only,) = x.devices()
+        return only
+    if _is_torch(x):
+        return x.device
+    return getattr(x, "device", None)
+
+
+def constant(xp: Namespace, value: float | list[Any], dtype: DType | None, like: Array) -> Array:
+    """Make an array of numbers on the device of `like`."""
+    # JAX, Dask and Cubed place constants themselves; a traced array has no device to name.
+    if _is_torch(like) or xp.__name__ in PLACING:
+        return xp.asarray(value, dtype=dtype, device=like.device)
+    return xp.asarray(value, dtype=dtype)
+
+
+def narrow(xp: Namespace, x: Array, dtype: DType) -> Array:
+    """Cast to a floating dtype; numbers beyond its range become infinite without a warning."""
+    if x.dtype == dtype:
+        return x
+    limit = overflow_threshold(dtype)
+    if limit < overflow_threshold(x.dtype):
+        x = xp.where(x >= limit, math.inf, xp.where(x <= -limit, -math.inf, x))
+    return xp.astype(x, dtype)
+
+
+def overflow_threshold(dtype: DType) -> float:
+    """Return the smallest number that rounds to infinity in a floating dtype."""
+    return THRESHOLDS.get(dtype_name(dtype), math.inf)
+
+
+def stop_gradient(x: Array) -> Array:
+    """Return `x` as a constant to automatic differentiation."""
+    if _is_jax(x):
+        return sys.modules["jax"].lax.stop_gradient(x)
+    if _is_torch(x):
+        return x.detach()
+    return x
+
+
+def smallest(x: Array) -> float | None:
+    """Return the smallest value of a concrete array, or None if it is traced, lazy or unknown.
+
+    It is for finding errors only: it never makes a lazy array compute or a tracer concrete. NaN is
+    smaller than everything; of no values at all the smallest is infinite.
+    """
+    if 0 in x.shape:
+        return math.inf
+    if _is_jax(x):
+        if isinstance(x, sys.modules["jax"].core.Tracer):
+            return None
+        # Under jit JAX would trace even an operation on a concrete array.
+        return float(sys.modules["numpy"].asarray(x).min())
+    if _is_torch(x):
+        if sys.modules["torch"].compiler.is_compiling():
+            return None
+        try:
+            return float(x.detach().min())
+        except (RuntimeError, NotImplementedError):  # under vmap; fake and meta tensors
+            return None
+    if array_namespace(x).__name__ in CONCRETE:
+        return float(array_namespace(x).min(x))
+    return None
+
+
+def as_array(x: Array) -> Array:
+    """Return NumPy's scalars, which its operations make of 0-d arrays, as 0-d arrays again."""
+    return x[...] if type(x).__module__ == "numpy" and not x.shape else x
+
+
+def is_numpy(x: Array) -> bool:
+    """Tell whether `x` is a NumPy array: concrete, and without automatic differentiation."""
+    return type(x).__module__ == "numpy"
+
+
+def _is_jax(x: Array) -> bool:
+    jax = sys.modules.get("jax")
+    return jax is not None and hasattr(jax, "Array") and isinstance(x, jax.Array)
+
+
+def _is_torch(x: Array) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and hasattr(torch, "Tensor") and isinstance(x, torch.Tensor)

@@ -1,0 +1,226 @@
+r"""The mathematics of softmax, once, for every array library.
+
+A *slice* is the set of logits along `axes` that are normalised together. Its **summary** is its
+largest logit and what the others add to it:
+
+.. math::
+
+    m = \max_j x_j, \qquad
+    z_j = (x_j - m) / T, \qquad
+    r = \Bigl(\sum_j e^{z_j}\Bigr) - 1,
+
+`peak` and `rest`: "how much there is besides the winner". Everything public is made of these:
+
+.. math::
+
+    \mathrm{softmax}_i = \frac{e^{z_i}}{1 + r}, \qquad
+    \mathrm{log\,softmax}_i = z_i - \log(1 + r), \qquad
+    \mathrm{logsumexp} = m + \log(1 + r).
+
+Why it is accurate: the shift comes before the division, so nothing overflows; `rest` is added up
+without the winner's 1, so `log1p(rest)` keeps the full precision of a small rest, where
+`log(1 + rest)` would return 0; both terms of log-softmax have one sign, so they cannot cancel.
+
+Special values follow from one idea. Where the limit is *hard*, at temperature 0 or beside a
+logit of +inf, only the largest logits take part, all alike. Whatever doesn't take part (masked,
+-inf) is replaced *before* it enters the arithmetic, so that it can spoil neither values nor
+derivatives. No branch depends on values, so that all of it can be traced; NumPy's arrays, which
+nothing traces, skip what only special values need when their peaks show that there are none.
+
+References
+----------
+.. [1] P. Blanchard, D. J. Higham, N. J. Higham, "Accurately computing the log-sum-exp and softmax
+   functions", IMA J. Numer. Anal. 41 (2021). https://doi.org/10.1093/imanum/draa038
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from anysoftmax.admission import Admitted
+from anysoftmax.arrays import Array, Namespace, is_numpy, narrow, stop_gradient
+from anysoftmax.compensation import difference_residual, quotient_residual
+from anysoftmax.summation import stable_sum
+
+
+class Slices(NamedTuple):
+    """Slices of logits after the shift: all that the results are made of.
+
+    `peak` is the largest logit of each slice, of length 1 along the axes. `shifted` is z, and
+    `exponentials` are those of z; what takes no part has -inf there and 0. `residual` is the rounding
+    error of z, where it is carried along. `ordinary` tells that no special value is about.
+    """
+
+    peak: Array
+    shifted: Array
+    residual: Array | None
+    exponentials: Array
+    ordinary: bool
+
+
+def lift(a: Admitted) -> Slices:
+    """Shift each slice by its peak, divide it by its temperature and take exponentials."""
+    xp, x, t = a.xp, a.logits, a.temperature
+    if a.where is not None:
+        x = xp.where(a.where, x, -math.inf)
+    if a.weights is not None:
+        x = _weigh(xp, x, a.weights)
+    peak = stop_gradient(xp.max(x, axis=a.axes, keepdims=True))
+    if _is_ordinary(a, peak):
+        z = x - peak if t is None else (x - peak) / t
+        return Slices(peak, z, None, xp.exp(z), ordinary=True)
+
+    hard = peak == math.inf
+    if t is not None:
+        hard = hard | (t == 0)
+        t = xp.where(t >= 0, t, math.nan)  # negative but traced: no error to raise
+        t = xp.where(t == 0, 1.0, t)
+    origin = xp.where(xp.abs(peak) == math.inf, 0.0, peak)
+    takes_part = (x != -math.inf) & (~hard | (x == peak)) & ~(x < _lowest(xp, origin, t))
+    x = xp.where(takes_part & ~hard, x, origin)
+
+    z, residual = _shift(a, x, origin, t)
+    z = xp.where(takes_part, z, -math.inf)
+    # Far below the smallest exponential the derivative of z may overflow; that of exp(z) is 0.
+    e = xp.exp(z if t is None else xp.where(z > DEEPEST, z, -math.inf))
+    if residual is not None:
+        residual = stop_gradient(residual)
+        e = e + e * residual
+    if a.weights is not None:
+        e = e * _unit(xp, a.weights)
+    return Slices(peak, z, residual, e, ordinary=False)
+
+
+DEEPEST = -2000.0  # exp underflows far above it in every dtype up to float64
+
+
+def total(a: Admitted, s: Slices) -> Array:
+    """Add up the exponentials of each slice: 1 + rest."""
+    return a.xp.astype(stable_sum(a.xp, s.exponentials, a.axes), s.exponentials.dtype)
+
+
+def rest(a: Admitted, s: Slices) -> Array:
+    """Add up the exponentials of each slice without the winner's 1.
+
+    Winners are where z is 0, all of them if they tie. Taking 1 from each exponential there, and
+    adding the number of winners less one, leaves no term that a small rest could vanish beside. To
+    differentiation a winner's `e - 1` is still `e`, so that ties have the right derivatives of
+    every order.
+    """
+    xp, e = a.xp, s.exponentials
+    winners = xp.astype(s.shifted == 0, e.dtype)
+    others = stable_sum(xp, e - winners, a.axes)
+    number = stable_sum(xp, winners, a.axes)
+    return xp.astype(others + (number - 1.0), e.dtype)
+
+
+def shares(a: Admitted, s: Slices, total: Array) -> Array:
+    """Softmax: each exponential's share of the total."""
+    xp = a.xp
+    if s.ordinary:
+        p = s.exponentials / total
+    else:
+        p = s.exponentials / xp.where(total == 0, math.nan, total)
+        p = xp.where(_undecided(a, s, total > 1), math.nan, p)
+    if a.where is not None:
+        p = xp.where(a.where, p, 0.0)
+    return xp.astype(p, a.dtype)
+
+
+def log_shares(a: Admitted, s: Slices, rest: Array) -> Array:
+    """Log-softmax: the logarithm of each share, exact for the winner too."""
+    xp, z = a.xp, s.shifted
+    if s.ordinary:
+        y = z - xp.log1p(rest)
+    else:
+        normaliser = _log1p(xp, rest, nothing=math.nan)
+        y = z - normaliser if s.residual is None else z + (s.residual - normaliser)
+        y = xp.where(_undecided(a, s, rest > 0), math.nan, y)
+    if a.where is not None:
+        y = xp.where(a.where, y, -math.inf)
+    return narrow(xp, y, a.dtype)
+
+
+def finish(a: Admitted, s: Slices, rest: Array) -> Array:
+    """Log-sum-exp: the peak and the logarithm of what the others add."""
+    if a.weights is not None and not is_numpy(s.peak):
+        rest = rest + _zero_weights(a, s)
+    return narrow(a.xp, s.peak + _log1p(a.xp, rest, nothing=-math.inf), a.dtype)
+
+
+def _is_ordinary(a: Admitted, peak: Array) -> bool:
+    """Tell, for NumPy only, that the shift cannot overflow nor meet a special value."""
+    if not is_numpy(peak) or a.compensated or a.weights is not None:
+        return False
+    limits = a.xp.finfo(peak.dtype)
+    calm = bool((abs(peak) < limits.max * limits.eps).all())
+    t = a.temperature
+    return calm and (t is None or bool(((t >= 1) & (t < math.inf)).all()))
+
+
+def _shift(a: Admitted, x: Array, origin: Array, t: Array | None) -> tuple[Array, Array | None]:
+    """Compute z and, if asked for, its rounding error."""
+    xp = a.xp
+    if t is None:
+        z = x - origin
+        return z, difference_residual(x, origin, z) if a.compensated else None
+    # 1 / T**2, which derivatives contain, is not representable below.
+    t = xp.where(t < math.sqrt(xp.finfo(x.dtype).smallest_normal), stop_gradient(t), t)
+    # Halving both sides is exact, and keeps the difference of the largest numbers finite.
+    half = xp.where(t > 1, 0.5, xp.ones_like(t))
+    x, origin, t = x * half, origin * half, t * half
+    difference = x - origin
+    z = difference / t
+    if not a.compensated:
+        return z, None
+    residual = difference_residual(x, origin, difference)
+    return z, quotient_residual(xp, difference, residual, t, z)
+
+
+def _lowest(xp: Namespace, origin: Array, t: Array | None) -> Array:
+    """Return the logit of each slice below which z would overflow; it takes no part."""
+    limits = xp.finfo(origin.dtype)
+    quarter = float(limits.max) / 4 * (1 - 4 * float(limits.eps))
+    reach = quarter if t is None else quarter * xp.where(t < 2, t, 2.0)
+    lowest = origin / 4 - reach
+    return xp.where(lowest > -quarter, lowest, -quarter) * 4
+
+
+def _undecided(a: Admitted, s: Slices, several: Array) -> Array:
+    """Tell where a logit of +inf stands beside another one: neither is the larger."""
+    return (a.logits == math.inf) & ((s.peak == math.inf) & several)
+
+
+def _log1p(xp: Namespace, rest: Array, nothing: float) -> Array:
+    """Return log(1 + rest), or `nothing` where the slice has no participants and rest is -1."""
+    empty = rest == -1
+    return xp.where(empty, nothing, xp.log1p(xp.where(empty, 0.0, rest)))
+
+
+def _weigh(xp: Namespace, x: Array, weights: Array) -> Array:
+    """Add the logarithms of the weights to the logits; a weight of 0 takes its logit out."""
+    proper = (weights > 0) & (weights < math.inf)
+    logs = xp.log(stop_gradient(xp.where(proper, weights, 1.0)))
+    limit = xp.where(weights > 0, math.inf, xp.full_like(weights, math.nan))
+    out = weights == 0
+    return xp.where(out, -math.inf, xp.where(out, 0.0, x) + xp.where(proper, logs, limit))
+
+
+def _unit(xp: Namespace, weights: Array) -> Array:
+    """Return 1 with the derivative of log(weights): `_weigh` has used their values already."""
+    proper = xp.where((weights > 0) & (weights < math.inf), weights, 1.0)
+    return proper / stop_gradient(proper)
+
+
+def _zero_weights(a: Admitted, s: Slices) -> Array:
+    """Return 0 with the derivative by weights of 0, which add nothing but would if they grew."""
+    xp, w = a.xp, a.weights
+    taken = (w == 0) & (xp.abs(a.logits) < math.inf)
+    if a.where is not None:
+        taken = taken & a.where
+    origin = xp.where(xp.abs(s.peak) == math.inf, 0.0, s.peak)
+    highest = math.log(xp.finfo(origin.dtype).max)
+    z = xp.where(taken, a.logits, origin) - origin
+    terms = xp.where(taken, w, 0.0) * xp.exp(xp.where(z < highest, z, highest))
+    return xp.astype(stable_sum(xp, terms, a.axes), terms.dtype)
