@@ -1,9 +1,31 @@
-"""Softmax done once, right and fast, for every array library."""
+"""Softmax done once, right and fast, for every array library.
+
+`softmax`, `log_softmax` and `logsumexp` take arrays of NumPy, JAX, PyTorch, Dask, CuPy or any other
+library of the array API standard, and return arrays of the same library. Importing this package
+imports none of them.
+
+>>> import anysoftmax as asm
+>>> asm.softmax([3.2, 1.3, 0.2]).round(3)
+array([0.834, 0.125, 0.042])
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
 
 from anysoftmax.errors import AxisError
+from anysoftmax.explanation import explain
 from anysoftmax.logsumexp import logsumexp
 from anysoftmax.softmax import log_softmax, softmax
 
 __version__ = "0.1.0"
 
-__all__ = ["AxisError", "log_softmax", "logsumexp", "softmax"]
+__all__ = ["AxisError", "explain", "log_softmax", "logsumexp", "softmax", "testing"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    # It needs Hypothesis and mpmath, so that it is loaded for those only who ask for it.
+    if name == "testing":
+        return import_module("anysoftmax.testing")
+    raise AttributeError(f"module 'anysoftmax' has no attribute {name!r}")
