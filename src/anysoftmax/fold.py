@@ -181,10 +181,12 @@ def _shift(a: Admitted, x: Array, origin: Array, t: Array | None) -> tuple[Array
 def _lowest(xp: Namespace, origin: Array, t: Array | None) -> Array:
     """Return the logit of each slice below which z would overflow; it takes no part."""
     limits = xp.finfo(origin.dtype)
+    # In quarters, so that the sum below is finite. Two logits are at most twice the largest
+    # number apart, so that beyond a temperature of 2 nothing overflows.
     quarter = float(limits.max) / 4 * (1 - 4 * float(limits.eps))
-    reach = quarter if t is None else quarter * xp.where(t < 2, t, 2.0)
-    lowest = origin / 4 - reach
-    return xp.where(lowest > -quarter, lowest, -quarter) * 4
+    lowest = origin / 4 - (quarter if t is None else quarter * xp.where(t < 3, t, 3.0))
+    reached = lowest > -quarter
+    return xp.where(reached, xp.where(reached, lowest, 0.0) * 4, -math.inf)
 
 
 def _undecided(a: Admitted, s: Slices, several: Array) -> Array:

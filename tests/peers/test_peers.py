@@ -10,13 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import anysoftmax as asm
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
 import torch
+
+import anysoftmax as asm
 
 ROOT = Path(__file__).parents[2]
 INF = float("inf")
