@@ -183,7 +183,7 @@ def admit_float(xp: Namespace, x: Array, dtype: Any) -> Array:
                 f"dtype must be a real floating dtype of {library_name(x)}: got {dtype!r};"
                 " use for example float32"
             )
-        return xp.astype(x, dtype)
+        return narrow(xp, x, dtype) if is_floating(x.dtype) else xp.astype(x, dtype)
     return x if is_floating(x.dtype) else xp.astype(x, default_float(xp, x))
 
 

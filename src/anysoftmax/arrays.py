@@ -53,6 +53,8 @@ def describe(x: object) -> str:
 
 def dtype_name(dtype: DType) -> str:
     """Name a dtype alike in every library: ``float32``, ``int8``, ``bfloat16``, ..."""
+    if isinstance(dtype, type):  # NumPy takes its scalar types for dtypes
+        return dtype.__name__
     name = getattr(dtype, "name", None)
     return name if isinstance(name, str) else str(dtype).rpartition(".")[2].lower()
 
@@ -125,6 +127,13 @@ def stop_gradient(x: Array) -> Array:
     if _is_torch(x):
         return x.detach()
     return x
+
+
+def is_differentiated(x: Array) -> bool:
+    """Tell whether automatic differentiation may be at work on `x`."""
+    if _is_jax(x):
+        return isinstance(x, sys.modules["jax"].core.Tracer)
+    return _is_torch(x) and sys.modules["torch"].is_grad_enabled()
 
 
 def smallest(x: Array) -> float | None:

@@ -39,7 +39,7 @@ import math
 from typing import NamedTuple
 
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array, Namespace, is_numpy, narrow, stop_gradient
+from anysoftmax.arrays import Array, Namespace, is_differentiated, is_numpy, narrow, stop_gradient
 from anysoftmax.compensation import difference_residual, quotient_residual
 from anysoftmax.summation import stable_sum
 
@@ -59,13 +59,15 @@ class Slices(NamedTuple):
     ordinary: bool
 
 
-def lift(a: Admitted) -> Slices:
-    """Shift each slice by its peak, divide it by its temperature and take exponentials."""
+def lift(a: Admitted, *, invariant: bool) -> Slices:
+    """Shift each slice by its peak, divide it by its temperature and take exponentials.
+
+    `invariant` tells that the result stays the same when all logits of a slice move together, as
+    that of softmax does and that of log-sum-exp does not.
+    """
     xp, x, t = a.xp, a.logits, a.temperature
     if a.where is not None:
         x = xp.where(a.where, x, -math.inf)
-    if a.weights is not None:
-        x = _weigh(xp, x, a.weights)
     peak = stop_gradient(xp.max(x, axis=a.axes, keepdims=True))
     if _is_ordinary(a, peak):
         z = x - peak if t is None else (x - peak) / t
@@ -77,18 +79,18 @@ def lift(a: Admitted) -> Slices:
         t = xp.where(t >= 0, t, math.nan)  # negative but traced: no error to raise
         t = xp.where(t == 0, 1.0, t)
     origin = xp.where(xp.abs(peak) == math.inf, 0.0, peak)
-    takes_part = (x != -math.inf) & (~hard | (x == peak)) & ~(x < _lowest(xp, origin, t))
+    takes_part = (x != -math.inf) & (~hard | (x == peak)) & ~(x < lowest(xp, origin, t))
     x = xp.where(takes_part & ~hard, x, origin)
 
     z, residual = _shift(a, x, origin, t)
     z = xp.where(takes_part, z, -math.inf)
+    if invariant and is_differentiated(z):
+        z = _relative_to_winner(a, z)
     # Far below the smallest exponential the derivative of z may overflow; that of exp(z) is 0.
     e = xp.exp(z if t is None else xp.where(z > DEEPEST, z, -math.inf))
     if residual is not None:
         residual = stop_gradient(residual)
         e = e + e * residual
-    if a.weights is not None:
-        e = e * _unit(xp, a.weights)
     return Slices(peak, z, residual, e, ordinary=False)
 
 
@@ -144,14 +146,12 @@ def log_shares(a: Admitted, s: Slices, rest: Array) -> Array:
 
 def finish(a: Admitted, s: Slices, rest: Array) -> Array:
     """Log-sum-exp: the peak and the logarithm of what the others add."""
-    if a.weights is not None and not is_numpy(s.peak):
-        rest = rest + _zero_weights(a, s)
     return narrow(a.xp, s.peak + _log1p(a.xp, rest, nothing=-math.inf), a.dtype)
 
 
 def _is_ordinary(a: Admitted, peak: Array) -> bool:
     """Tell, for NumPy only, that the shift cannot overflow nor meet a special value."""
-    if not is_numpy(peak) or a.compensated or a.weights is not None:
+    if not is_numpy(peak) or a.compensated:
         return False
     limits = a.xp.finfo(peak.dtype)
     calm = bool((abs(peak) < limits.max * limits.eps).all())
@@ -178,15 +178,30 @@ def _shift(a: Admitted, x: Array, origin: Array, t: Array | None) -> tuple[Array
     return z, quotient_residual(xp, difference, residual, t, z)
 
 
-def _lowest(xp: Namespace, origin: Array, t: Array | None) -> Array:
+def _relative_to_winner(a: Admitted, z: Array) -> Array:
+    """Return z as it is, but with derivatives relative to the winner's where one class is likelier
+    than all others together.
+
+    Shifting all logits by the same number changes nothing, so that the derivative of the winner's
+    own z may count as 0 if it is taken from all others. That spares the difference `1 - p` of a
+    saturated winner, which keeps no digit of what is left; it is `rest / (1 + rest)` then.
+    """
+    xp, value = a.xp, stop_gradient(z)
+    total = stable_sum(xp, xp.exp(value), a.axes)
+    sure = (value == 0) & (total < 2)
+    winner = xp.sum(xp.where(sure, z, 0.0), axis=a.axes, keepdims=True)  # 0 in value
+    return xp.where(sure, 0.0, z - winner)
+
+
+def lowest(xp: Namespace, origin: Array, t: Array | None) -> Array:
     """Return the logit of each slice below which z would overflow; it takes no part."""
     limits = xp.finfo(origin.dtype)
     # In quarters, so that the sum below is finite. Two logits are at most twice the largest
     # number apart, so that beyond a temperature of 2 nothing overflows.
     quarter = float(limits.max) / 4 * (1 - 4 * float(limits.eps))
-    lowest = origin / 4 - (quarter if t is None else quarter * xp.where(t < 3, t, 3.0))
-    reached = lowest > -quarter
-    return xp.where(reached, xp.where(reached, lowest, 0.0) * 4, -math.inf)
+    bound = origin / 4 - (quarter if t is None else quarter * xp.where(t < 3, t, 3.0))
+    reached = bound > -quarter
+    return xp.where(reached, xp.where(reached, bound, 0.0) * 4, -math.inf)
 
 
 def _undecided(a: Admitted, s: Slices, several: Array) -> Array:
@@ -198,31 +213,3 @@ def _log1p(xp: Namespace, rest: Array, nothing: float) -> Array:
     """Return log(1 + rest), or `nothing` where the slice has no participants and rest is -1."""
     empty = rest == -1
     return xp.where(empty, nothing, xp.log1p(xp.where(empty, 0.0, rest)))
-
-
-def _weigh(xp: Namespace, x: Array, weights: Array) -> Array:
-    """Add the logarithms of the weights to the logits; a weight of 0 takes its logit out."""
-    proper = (weights > 0) & (weights < math.inf)
-    logs = xp.log(stop_gradient(xp.where(proper, weights, 1.0)))
-    limit = xp.where(weights > 0, math.inf, xp.full_like(weights, math.nan))
-    out = weights == 0
-    return xp.where(out, -math.inf, xp.where(out, 0.0, x) + xp.where(proper, logs, limit))
-
-
-def _unit(xp: Namespace, weights: Array) -> Array:
-    """Return 1 with the derivative of log(weights): `_weigh` has used their values already."""
-    proper = xp.where((weights > 0) & (weights < math.inf), weights, 1.0)
-    return proper / stop_gradient(proper)
-
-
-def _zero_weights(a: Admitted, s: Slices) -> Array:
-    """Return 0 with the derivative by weights of 0, which add nothing but would if they grew."""
-    xp, w = a.xp, a.weights
-    taken = (w == 0) & (xp.abs(a.logits) < math.inf)
-    if a.where is not None:
-        taken = taken & a.where
-    origin = xp.where(xp.abs(s.peak) == math.inf, 0.0, s.peak)
-    highest = math.log(xp.finfo(origin.dtype).max)
-    z = xp.where(taken, a.logits, origin) - origin
-    terms = xp.where(taken, w, 0.0) * xp.exp(xp.where(z < highest, z, highest))
-    return xp.astype(stable_sum(xp, terms, a.axes), terms.dtype)

@@ -8,6 +8,7 @@ from typing import Any
 from anysoftmax import fold
 from anysoftmax.admission import admit
 from anysoftmax.arrays import Array, DType, as_array
+from anysoftmax.weighing import lift_weighted
 
 __all__ = ["logsumexp"]
 
@@ -96,10 +97,10 @@ def logsumexp(
     """
     a = admit(x, axis=axis, weights=weights, where=where, dtype=dtype, precision=precision)
     xp = a.xp
-    if any(a.logits.shape[i] == 0 for i in a.axes):
+    if 0 in a.logits.shape:
         # The maximum of nothing is an error in every library; the sum of nothing is 0.
         y = xp.astype(xp.sum(a.logits, axis=a.axes, keepdims=True) - math.inf, a.dtype)
     else:
-        slices = fold.lift(a)
+        slices = lift_weighted(a) if a.weights is not None else fold.lift(a, invariant=False)
         y = fold.finish(a, slices, fold.rest(a, slices))
     return as_array(y if keepdims and not a.lone else xp.squeeze(y, axis=a.axes))

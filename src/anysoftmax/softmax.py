@@ -222,7 +222,7 @@ def log_softmax(
     if _is_empty(a):
         y = a.xp.astype(a.logits, a.dtype)
     else:
-        slices = fold.lift(a)
+        slices = fold.lift(a, invariant=True)
         y = fold.log_shares(a, slices, fold.rest(a, slices))
     return _deliver(a, y, out)
 
@@ -240,7 +240,7 @@ def softmax_steps(
 
 
 def _steps(a: Admitted) -> SoftmaxSteps:
-    slices = fold.lift(a)
+    slices = fold.lift(a, invariant=True)
     total = fold.total(a, slices)
     shares = fold.shares(a, slices, total)
     return SoftmaxSteps(a.logits, slices.shifted, slices.exponentials, total, shares)

@@ -1,0 +1,1 @@
+"""What anysoftmax costs and how exact it is, as asv measures it."""

@@ -1,0 +1,147 @@
+"""Everything a developer or CI runs, one session each; plain ``nox`` is lint and then tests.
+
+``nox -l`` lists the sessions. What stands after ``--`` goes to the session's main command:
+``nox -s tests -- -k temperature``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "tests"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+EXTRAS = "cli,dask,jax,testing,torch"
+ASV_CONFIG = ("--config", "benchmarks/asv.conf.json")
+
+# The tests fail, rather than skip, when one of these is not importable.
+REQUIRED_BACKENDS = (
+    "numpy",
+    "numpy-readonly",
+    "array-api-strict",
+    "torch",
+    "jax",
+    "dask",
+    "ndonnx",
+    "cubed",
+)
+
+
+def groups(*names: str) -> tuple[str, ...]:
+    """Return the requirements of the named dependency groups of pyproject.toml."""
+    return nox.project.dependency_groups(PYPROJECT, *names)
+
+
+def run_pytest(session: nox.Session, profile: str) -> None:
+    """Run the whole suite under one Hypothesis profile, two processes side by side."""
+    session.install("-e", f".[{EXTRAS}]", *groups("test", "backends"))
+    session.run(
+        "pytest",
+        "-n",
+        "2",
+        *session.posargs,
+        env={
+            "ANYSOFTMAX_REQUIRED_BACKENDS": ",".join(REQUIRED_BACKENDS),
+            "HYPOTHESIS_PROFILE": profile,
+            # One thread a process: two processes with threads of their own fight for the cores.
+            "OMP_NUM_THREADS": "1",
+        },
+    )
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format, style, types and the direction of imports."""
+    session.install("-e", ".", *groups("lint", "types"))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("mypy")
+    session.run("lint-imports")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the whole suite on every backend; the environment may choose HYPOTHESIS_PROFILE."""
+    run_pytest(session, os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@nox.session
+def thorough(session: nox.Session) -> None:
+    """Run the whole suite with many more examples a law; slow."""
+    run_pytest(session, "thorough")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into docs/_build/html; a warning is an error."""
+    session.install("-e", ".[cli,testing]", *groups("docs"))
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def accuracy(session: nox.Session) -> None:
+    """Measure the accuracy table again and rewrite its page in docs/."""
+    session.install("-e", f".[{EXTRAS}]", *groups("test", "backends"))
+    session.run("python", "tests/accuracy/make_table.py", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build sdist and wheel, then install the wheel and run it as a user would."""
+    session.install("build")
+    dist = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist))
+    (wheel,) = dist.glob("*.whl")
+    session.install("--force-reinstall", f"anysoftmax[cli] @ {wheel.resolve().as_uri()}")
+    session.run("anysoftmax", "explain", "3.2", "1.3", "0.2", "--labels", "Cat,Dog,Bird")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the checked-out tree and store the figures under its commit."""
+    session.install("-e", f".[{EXTRAS}]", *groups("test", "backends", "bench"))
+    if session.run("git", "status", "--porcelain", "src", external=True, silent=True):
+        session.warn("src/ has changes that are not committed: the figures go to HEAD all the same")
+    commit = str(session.run("git", "rev-parse", "HEAD", external=True, silent=True)).strip()
+    session.run("asv", "machine", "--yes", *ASV_CONFIG, silent=True)
+    # In an existing environment asv stores nothing unless it is told which commit it measures.
+    session.run(
+        "asv",
+        "run",
+        *ASV_CONFIG,
+        "--environment",
+        f"existing:{session.virtualenv.bin}/python",
+        "--set-commit-hash",
+        commit,
+        "--show-stderr",
+        *session.posargs,
+    )
+
+
+@nox.session(name="bench-compare")
+def bench_compare(session: nox.Session) -> None:
+    """Compare two commits: ``nox -s bench-compare -- main HEAD``; exit status 1 on a regression."""
+    if len(session.posargs) < 2:
+        session.error("name two commits, the older first: nox -s bench-compare -- main HEAD")
+    base, head, *options = session.posargs
+    session.install(*groups("bench"))
+    session.run("asv", "machine", "--yes", *ASV_CONFIG, silent=True)
+    # Not `asv compare`: it exits 0 whatever it finds.
+    session.run(
+        "asv",
+        "continuous",
+        *ASV_CONFIG,
+        "--show-stderr",
+        "--interleave-rounds",
+        *options,
+        base,
+        head,
+    )

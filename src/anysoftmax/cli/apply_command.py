@@ -1,0 +1,73 @@
+"""``anysoftmax apply``: from a file of logits to a file of probabilities."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from anysoftmax.cli.numerals import integer, number
+from anysoftmax.cli.progress import Bar
+from anysoftmax.cli.streams import standard_input, standard_output
+from anysoftmax.files import apply as softmax_of_file
+
+__all__ = ["apply"]
+
+STANDARD_STREAM = "-"
+FLOATS = ("float16", "float32", "float64")
+
+
+def float_name(text: str) -> str:
+    """Read the name of a floating dtype that files can hold."""
+    if text in FLOATS:
+        return text
+    raise typer.BadParameter(f"{text!r} is not one of {', '.join(FLOATS)}")
+
+
+def apply(  # noqa: PLR0917 - typer passes options by name
+    logits: Annotated[
+        str,
+        typer.Argument(metavar="LOGITS", help="A .npy or .csv file; - for csv on standard input."),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PROBS",
+            help="The file to write, of the same format; - for csv on standard output.",
+        ),
+    ],
+    log: Annotated[bool, typer.Option("--log", help="Write logarithms of probabilities.")] = False,
+    axis: Annotated[int, typer.Option(metavar="N", parser=integer, help="The class axis.")] = -1,
+    temperature: Annotated[
+        float, typer.Option(metavar="T", parser=number, help="0 or more.")
+    ] = 1.0,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(FLOATS),
+            parser=float_name,
+            help="Cast the logits to it first, and write it.",
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace PROBS.")] = False,
+) -> None:
+    """Write the softmax of a file of logits, of any size, to another file.
+
+    In a .csv file the columns id, label, target and those without numbers are copied as they are.
+    """
+    source = standard_input() if logits == STANDARD_STREAM else logits
+    target = standard_output(table=True) if output == STANDARD_STREAM else output
+    # A bar would be drawn across results that go to the same terminal.
+    with Bar("softmax", hidden=not isinstance(target, str) and target.isatty()) as bar:
+        softmax_of_file(
+            source,
+            target,
+            log=log,
+            axis=axis,
+            temperature=temperature,
+            dtype=dtype,
+            overwrite=overwrite,
+            progress=bar,
+        )

@@ -1,0 +1,60 @@
+"""``anysoftmax explain``: the three steps of softmax for scores typed in."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import Annotated
+
+import typer
+
+from anysoftmax.cli.numerals import number
+from anysoftmax.cli.streams import standard_output, takes_blocks
+from anysoftmax.explanation import explain as explanation_of
+from anysoftmax.explanation.text import as_text
+
+__all__ = ["explain"]
+
+
+def explain(
+    scores: Annotated[
+        list[str], typer.Argument(metavar="SCORES", help="Numbers, one for each class.")
+    ],
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,...", help="Names of the classes, separated by commas."),
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option(metavar="T", parser=number, help="0 or more.")
+    ] = 1.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the numbers as JSON; infinity and NaN as null.")
+    ] = False,
+) -> None:
+    """Show how softmax turns scores into shares, step by step.
+
+    Negative scores need no special care: anysoftmax explain 3.2 -1 -3e-1
+    """
+    explanation = explanation_of(
+        [_score(score) for score in scores], _names(labels), temperature=temperature
+    )
+    output = standard_output()
+    if as_json:
+        text = json.dumps(explanation.to_dict(), allow_nan=False)
+    else:
+        text = as_text(explanation, ascii_only=not takes_blocks(output))
+    print(text, file=output)
+
+
+def _score(text: str) -> float:
+    try:
+        return number(text)
+    except typer.BadParameter as error:
+        if text.startswith("-"):
+            raise typer.BadParameter(f"{error}, and there is no such option") from None
+        raise
+
+
+def _names(labels: str | None) -> list[str] | None:
+    """Split at commas, except in double quotes."""
+    return None if labels is None else next(csv.reader([labels], skipinitialspace=True), [])

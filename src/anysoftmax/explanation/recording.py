@@ -1,0 +1,147 @@
+"""Recording the steps of a softmax while it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from anysoftmax.admission import admit_array
+from anysoftmax.arrays import Array, array_namespace, describe, smallest, stop_gradient
+from anysoftmax.softmax import softmax_steps
+
+if TYPE_CHECKING:
+    from anysoftmax.explanation.record import Explanation
+
+__all__ = ["explain"]
+
+
+def explain(
+    scores: Array, labels: Iterable[str] | None = None, *, temperature: float = 1.0
+) -> Explanation:
+    r"""Show how softmax turns one slice of scores into shares.
+
+    .. math:: p_i = \frac{e_i}{\sum_j e_j}, \qquad e_i = \exp\frac{x_i - m}{T},
+              \qquad m = \max_j x_j
+
+    The numbers are those that `anysoftmax.softmax` itself goes through, recorded on the way.
+
+    Parameters
+    ----------
+    scores : array or list of numbers, shape (n,)
+        The logits :math:`x`, in nats: one slice, of any array library. The values are printed, so
+        they must be there: a lazy array (Dask) is not computed behind your back but refused, and
+        so is a traced one (inside ``jax.jit``).
+    labels : iterable of str, length n, optional
+        The names of the classes; the positions ``"0"``, ``"1"``, ... when left out.
+    temperature : float
+        :math:`T`, without dimension, 0 or more; ``inf`` is allowed.
+
+    Returns
+    -------
+    Explanation
+        The steps as plain Python numbers; ``print`` shows them as text.
+
+    Raises
+    ------
+    TypeError
+        `scores` is no array of real numbers, is lazy or traced; a label is not a string.
+    ValueError
+        `scores` is not one slice, is empty; the number of labels is not the number of scores; the
+        temperature is negative or NaN.
+
+    Notes
+    -----
+    Special values are those of `anysoftmax.softmax`: a NaN score makes every share NaN, a single
+    ``inf`` takes all, ``-inf`` gets 0, temperature 0 gives everything to the largest score.
+
+    Examples
+    --------
+    >>> import anysoftmax as asm
+    >>> print(asm.explain([3.2, 1.3, 0.2], ["Cat", "Dog", "Bird"]))
+    Softmax of 3 scores in three steps, temperature 1
+    <BLANKLINE>
+    1. Logits: the scores as they come
+       Cat    3.2
+       Dog    1.3
+       Bird   0.2
+    <BLANKLINE>
+    2. Exponentials: subtract the largest logit, 3.2; take exp
+       Cat    exp( 0.0) = 1.000
+       Dog    exp(-1.9) = 0.150
+       Bird   exp(-3.0) = 0.050
+       total            = 1.199
+    <BLANKLINE>
+    3. Shares: divide by the total, 1.199
+       Cat    0.834  █████████████████████████████████▍
+       Dog    0.125  █████
+       Bird   0.042  █▋
+    """
+    x = admit_array(scores)
+    if x.ndim != 1:
+        raise ValueError(
+            f"explain takes one slice of scores, one number for each class: got {describe(x)};"
+            f" {'choose one row, for example scores[0]' if x.ndim else 'pass a list of scores'}"
+        )
+    if x.shape[0] == 0:
+        raise ValueError("explain needs at least one score: got none")
+    steps = softmax_steps(x, axis=-1, temperature=temperature)
+    logits = _floats(steps.logits)
+    (total,) = _floats(steps.total)
+
+    # Here, as dataclasses take a third of the time in which anysoftmax is imported.
+    from anysoftmax.explanation.record import Explanation
+
+    return Explanation(
+        labels=_names(labels, len(logits)),
+        logits=logits,
+        shifted=_floats(steps.shifted),
+        exponentials=_floats(steps.exponentials),
+        total=total,
+        shares=_floats(steps.shares),
+        temperature=_temperature(temperature),
+    )
+
+
+def _floats(array: Array) -> tuple[float, ...]:
+    """Return the elements of a concrete array, or say that they are not there yet."""
+    if smallest(array) is None:
+        raise TypeError(
+            "explain prints numbers, so it needs them: got scores or a temperature that are lazy"
+            f" or traced, {describe(array)}; compute them first (dask: scores.compute()) and call"
+            " explain outside jit"
+        )
+    flat = array_namespace(array).reshape(stop_gradient(array), (-1,))
+    return tuple(float(flat[i]) for i in range(flat.shape[0]))
+
+
+def _temperature(temperature: Any) -> float:
+    """Return the temperature, which the computation has found to be one number, as a float."""
+    (number,) = _floats(admit_array(temperature))
+    return number
+
+
+def _names(labels: Iterable[str] | None, count: int) -> tuple[str, ...]:
+    """Return one name for each class, or say which is missing or no text."""
+    if labels is None:
+        return tuple(str(i) for i in range(count))
+    if isinstance(labels, str):
+        raise TypeError(
+            f"labels must be a list of strings, one for each score: got the string {labels!r};"
+            f" write {labels.split(',')!r}"
+        )
+    try:
+        names = list(labels)
+    except TypeError:
+        raise TypeError(
+            f"labels must be a list of strings, one for each score: got {describe(labels)}"
+        ) from None
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"labels must be strings: got {describe(name)} among them; write str(label)"
+            )
+    if len(names) != count:
+        raise ValueError(
+            f"labels must name every score once: got {len(names)} labels for {count} scores"
+        )
+    return tuple(str(name) for name in names)  # a plain str, also of NumPy's subclass

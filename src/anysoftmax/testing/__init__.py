@@ -1,0 +1,37 @@
+"""Laws of softmax, log_softmax and logsumexp, for this library's tests and for any other's.
+
+The extra ``testing`` brings what this package needs. To hold the functions to their contract on
+an array library of your own, describe it as a `Backend` and run every law that applies:
+
+>>> from anysoftmax.testing import LAWS, backends
+>>> numpy = backends.get("numpy")
+>>> for law in LAWS:
+...     if law.applies(numpy) and law.name == "joint-axes":
+...         law.check(numpy)
+
+`oracle` holds the exact references, `bounds` the accuracy that the contract promises, and
+`strategies` the logits that have broken a softmax somewhere.
+"""
+
+from __future__ import annotations
+
+from anysoftmax.testing import backends, bounds, laws, oracle, strategies
+from anysoftmax.testing.backends import BACKENDS, Backend
+from anysoftmax.testing.formats import FORMATS, Format
+from anysoftmax.testing.laws import LAWS, Law
+from anysoftmax.testing.laziness import LazinessGuard
+
+__all__ = [
+    "BACKENDS",
+    "FORMATS",
+    "LAWS",
+    "Backend",
+    "Format",
+    "Law",
+    "LazinessGuard",
+    "backends",
+    "bounds",
+    "laws",
+    "oracle",
+    "strategies",
+]

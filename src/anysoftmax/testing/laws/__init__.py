@@ -1,0 +1,84 @@
+"""The laws: what must hold for softmax, log_softmax and logsumexp on every array library.
+
+>>> from anysoftmax.testing import backends, laws
+>>> laws.get("temperature-by-slice").check(backends.get("numpy"))
+"""
+
+from __future__ import annotations
+
+from anysoftmax.testing.laws import (
+    accuracy,
+    axes,
+    errors,
+    gradients,
+    masking,
+    probability,
+    purity,
+    special_values,
+    temperature,
+    types,
+)
+from anysoftmax.testing.laws.law import Law
+
+__all__ = ["LAWS", "Law", "get"]
+
+LAWS: tuple[Law, ...] = (
+    probability.simplex,
+    probability.unit_interval,
+    probability.shift_invariance,
+    probability.permutation,
+    probability.order,
+    probability.log_of_softmax,
+    probability.homomorphism,
+    accuracy.default_accuracy,
+    accuracy.highest_accuracy,
+    accuracy.weighted_accuracy,
+    accuracy.shapes,
+    accuracy.sixteen_bit_sums,
+    accuracy.million_classes,
+    special_values.special_values,
+    special_values.no_warnings,
+    temperature.temperature_limits,
+    temperature.never_nan,
+    temperature.temperature_by_slice,
+    temperature.shift_before_scale,
+    temperature.opposite_extremes,
+    temperature.wrong_temperatures,
+    masking.mask_is_slicing,
+    masking.mask_hides,
+    masking.mask_broadcasts,
+    axes.any_axis,
+    axes.joint_axes,
+    axes.layouts,
+    types.integers_promoted,
+    types.preservation,
+    types.asked_dtype,
+    types.python_numbers,
+    types.out,
+    purity.inputs_unchanged,
+    purity.laziness,
+    purity.traced_as_eager,
+    gradients.gradient_accuracy,
+    gradients.weight_gradients,
+    gradients.masked_gradients,
+    gradients.gradients_at_edges,
+    gradients.second_derivatives,
+    errors.axis_errors,
+    errors.option_errors,
+    errors.refused_inputs,
+    errors.stray_arrays,
+)
+
+
+def get(name: str) -> Law:
+    """Return the law of a name; raise `ValueError` that lists the names if there is none.
+
+    Examples
+    --------
+    >>> get("simplex").fault
+    'the probabilities of a slice do not sum to 1'
+    """
+    for law in LAWS:
+        if law.name == name:
+            return law
+    raise ValueError(f"unknown law {name!r}: use one of {', '.join(law.name for law in LAWS)}")

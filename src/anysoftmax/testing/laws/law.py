@@ -1,0 +1,63 @@
+"""What a law is, and how it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from anysoftmax.testing.backends import Backend
+
+__all__ = ["Law", "law"]
+
+Functions = Any  # a module or namespace with softmax, log_softmax and logsumexp
+
+
+@dataclass(frozen=True)
+class Law:
+    """Something that must hold on every array library.
+
+    Attributes
+    ----------
+    name : str
+        Stands in the test's name.
+    fault : str
+        What is wrong with functions that break it.
+    body : callable
+        Raises `AssertionError` if the law is broken.
+    applies : callable
+        Tells for which backends the law has a meaning.
+    """
+
+    name: str
+    fault: str
+    body: Callable[[Backend, Functions], None]
+    applies: Callable[[Backend], bool]
+
+    def check(self, backend: Backend, functions: Functions = None) -> None:
+        """Raise an error if `functions`, anysoftmax itself unless given, break the law.
+
+        Examples
+        --------
+        >>> from anysoftmax.testing import backends, laws
+        >>> laws.get("unit-interval").check(backends.get("numpy"))
+        """
+        if functions is None:
+            import anysoftmax as functions  # noqa: PLR1704
+        with backend.context():
+            try:
+                self.body(backend, functions)
+            except Exception as broken:
+                broken.add_note(f"law {self.name} on {backend.name}: {self.fault}")
+                raise
+
+
+def law(
+    *, fault: str, applies: Callable[[Backend], bool] = lambda _: True
+) -> Callable[[Callable[[Backend, Functions], None]], Law]:
+    """Make a law of a function; its name is the function's, with hyphens."""
+
+    def decorate(body: Callable[[Backend, Functions], None]) -> Law:
+        return Law(body.__name__.replace("_", "-"), fault, body, applies)
+
+    return decorate

@@ -1,0 +1,85 @@
+"""Left-out elements are as if they had never been there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from anysoftmax.testing.backends import Backend
+from anysoftmax.testing.bounds import Expected, judge
+from anysoftmax.testing.laws.law import law
+from anysoftmax.testing.oracle.exact import exact
+from anysoftmax.testing.strategies import NORMALISABLE, SPECIAL, Case, cases, examples
+
+__all__ = ["mask_broadcasts", "mask_hides", "mask_is_slicing"]
+
+FUNCTIONS = ("softmax", "log_softmax", "logsumexp")
+LEFT_OUT = {"softmax": 0.0, "log_softmax": -np.inf}
+
+
+@law(fault="masked elements still count")
+def mask_is_slicing(backend: Backend, functions: Any) -> None:
+    """Masking elements gives what slicing them out gives; they themselves get 0 or -inf."""
+
+    @examples(backend, cases(backend, masks=True, shapes=[((3, 5), -1)], temperatures=(1.0, 0.7)))
+    def holds(case: Case) -> None:
+        masked = {f: case.call(backend, functions, f) for f in FUNCTIONS}
+        assert case.where is not None
+        # One slice is enough to be cut: for each new length a compiler compiles anew.
+        row = int(np.argmax(case.where.sum(axis=1)))
+        kept = case.where[row]
+        temperature = case.temperature
+        if isinstance(temperature, np.ndarray):
+            temperature = float(temperature[row, 0])
+        cut = case.but(values=case.values[row][kept], where=None, temperature=temperature, axis=-1)
+        for function in FUNCTIONS:
+            expected = cut.expect(backend, function)
+            sliced = cut.call(backend, functions, function)
+            got = masked[function][row]
+            if function != "logsumexp":
+                assert (got[~kept] == LEFT_OUT[function]).all(), f"{function} of masked elements"
+                got = got[kept]
+            twice = Expected(exact(sliced), expected.allowed, case.format)
+            judge(got, twice, flushes=backend.flushes_subnormals, times=2)
+
+    holds()
+
+
+@law(fault="what a masked element holds shows in the result")
+def mask_hides(backend: Backend, functions: Any) -> None:
+    """NaN, infinities and huge numbers behind the mask change no bit, whatever the slice is."""
+    behind = (np.nan, np.inf, -np.inf, 1e38, 100.0)
+
+    @examples(backend, cases(backend, masks=True, families=(*NORMALISABLE, *SPECIAL)))
+    def holds(case: Case) -> None:
+        hidden = np.resize(np.asarray(behind), case.values.shape)
+        filled = np.where(case.taking_part, case.values, case.format.round(hidden))
+        other = case.but(values=filled.astype(case.values.dtype))
+        for function in FUNCTIONS:
+            before = case.call(backend, functions, function)
+            after = other.call(backend, functions, function)
+            assert np.array_equal(before, after, equal_nan=True), function
+            if function != "logsumexp":
+                assert (after[~case.taking_part] == LEFT_OUT[function]).all(), function
+
+    holds()
+
+
+@law(fault="a mask that broadcasts is not the mask it broadcasts to")
+def mask_broadcasts(backend: Backend, functions: Any) -> None:
+    """Masks of fewer dimensions, of length 1 and of one element stand for the whole mask."""
+    values = np.asarray([[0.5, 2.0, -1.0, 0.0, 3.0]] * 3, dtype=np.float32)
+    values += np.arange(3, dtype=np.float32)[:, None]
+    narrow = [
+        np.asarray([True, False, True, True, False]),
+        np.asarray([[True], [False], [True]]),
+        np.asarray(True),
+        np.asarray(False),
+    ]
+    for mask in narrow:
+        case = Case(values, "float32", where=mask)
+        whole = case.but(where=np.broadcast_to(mask, values.shape).copy())
+        for function in FUNCTIONS:
+            got = case.call(backend, functions, function)
+            judge(got, whole.expect(backend, function), flushes=backend.flushes_subnormals)

@@ -1,0 +1,133 @@
+"""The temperature: its limits, one for each slice, and the order: first shift, then divide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from anysoftmax.testing.backends import Backend
+from anysoftmax.testing.bounds import Expected, judge
+from anysoftmax.testing.formats import FORMATS
+from anysoftmax.testing.laws.law import law
+from anysoftmax.testing.oracle.exact import exact
+from anysoftmax.testing.strategies import FINITE, Case, cases, examples
+
+__all__ = [
+    "never_nan",
+    "opposite_extremes",
+    "shift_before_scale",
+    "temperature_by_slice",
+    "temperature_limits",
+    "wrong_temperatures",
+]
+
+FUNCTIONS = ("softmax", "log_softmax")
+
+
+@law(fault="T = 0 is not the maximum, or T = inf not the uniform distribution")
+def temperature_limits(backend: Backend, functions: Any) -> None:
+    """T = 0 shares everything among the largest logits, T = inf among all that take part."""
+
+    @examples(backend, cases(backend, masks=True, temperatures=(0.0, np.inf, 1.0)))
+    def holds(case: Case) -> None:
+        for function in FUNCTIONS:
+            got = case.call(backend, functions, function)
+            judge(got, case.expect(backend, function), flushes=backend.flushes_subnormals)
+
+    holds()
+
+
+@law(fault="NaN comes from finite logits and a temperature in [0, inf]")
+def never_nan(backend: Backend, functions: Any) -> None:
+    """Finite logits, however huge, and any temperature, however small: never NaN."""
+    temperatures = (0.0, 1e-40, 1e-30, 1e-5, 0.7, 1e5, 1e30, np.inf)
+
+    @examples(backend, cases(backend, families=FINITE, masks=True, temperatures=temperatures))
+    def holds(case: Case) -> None:
+        for function in FUNCTIONS:
+            got = case.call(backend, functions, function)
+            assert not np.isnan(got).any(), f"{function} of finite logits is NaN"
+        assert not np.isnan(case.call(backend, functions, "logsumexp")).any()
+
+    holds()
+
+
+@law(fault="one temperature a slice is not that temperature for each slice")
+def temperature_by_slice(backend: Backend, functions: Any) -> None:
+    """A column of temperatures, a 0-d array, an integer and a float agree."""
+    values = np.asarray([[0.5, 2.0, -1.0], [3.0, 3.0, 0.0], [7.0, -7.0, 6.5]])
+    column = np.asarray([[0.5], [0.0], [4.0]])
+    for dtype in backend.dtypes:
+        case = Case(values.astype(FORMATS[dtype].carrier), dtype, temperature=column)
+        for function in FUNCTIONS:
+            together = case.call(backend, functions, function)
+            expected = case.expect(backend, function)
+            for i, t in enumerate(column[:, 0]):
+                row = case.but(values=case.values[i : i + 1], temperature=float(t))
+                for form in (float(t), np.asarray(t), int(t) if t == int(t) else float(t)):
+                    alone = row.but(temperature=form).call(backend, functions, function)
+                    once = Expected(exact(alone), expected.allowed[i : i + 1], expected.format)
+                    flushes = backend.flushes_subnormals
+                    judge(together[i : i + 1], once, flushes=flushes, times=2)
+
+
+@law(fault="the logits are divided by T before the largest is taken away")
+def shift_before_scale(backend: Backend, functions: Any) -> None:
+    """Logits up to 1e20 at temperatures whose quotients must be rounded, or overflow.
+
+    Dividing first loses the distances of close logits, overflows for small T, and under a
+    compiler that contracts x / T - m / T into one operation gives NaN.
+    """
+    rng = np.random.default_rng(7)
+    shape = (3, 5)
+    for dtype in ("float32", "float64"):
+        if dtype not in backend.dtypes:
+            continue
+        for size in (1e2, 1e10, 1e20):
+            spread = rng.uniform(-size, size, size=shape).astype(dtype)
+            close = np.full(shape, size, dtype=dtype)
+            close -= 4 * np.spacing(close) * np.arange(5, dtype=dtype)
+            for values in (spread, close):
+                for temperature in (0.7, 1e-3, 3e30):
+                    case = Case(values, dtype, temperature=temperature)
+                    for function in FUNCTIONS:
+                        got = case.call(backend, functions, function)
+                        expected = case.expect(backend, function)
+                        judge(got, expected, flushes=backend.flushes_subnormals)
+
+
+@law(fault="logits of opposite sign overflow when the largest is taken away")
+def opposite_extremes(backend: Backend, functions: Any) -> None:
+    """The largest number and its negative are a few T apart if T is as large."""
+    for dtype in backend.dtypes:
+        largest = float(FORMATS[dtype].largest)
+        values = FORMATS[dtype].round([[largest, -largest, 0.0], [largest, largest, -largest]])
+        for temperature in (largest / 4, largest):
+            case = Case(values, dtype, temperature=float(FORMATS[dtype].round(temperature)))
+            for function in FUNCTIONS:
+                judge(case.call(backend, functions, function), case.expect(backend, function))
+
+
+@law(fault="a negative temperature is taken as if it meant something")
+def wrong_temperatures(backend: Backend, functions: Any) -> None:
+    """T < 0 and NaN: `ValueError` if their value is known, NaN (0 behind the mask) if it is not."""
+    values = np.asarray([[0.5, 2.0, -1.0]] * 3, dtype=backend.default_dtype)
+    where = np.asarray([[True, True, False]] * 3)
+    column = np.asarray([[-1.0], [np.nan], [1.0]], dtype=backend.default_dtype)
+    for function, left_out in (("softmax", 0), ("log_softmax", -np.inf)):
+        for wrong in (-1.0, np.nan, -np.inf, np.asarray(-0.5), column):
+            case = Case(values, backend.default_dtype, where=where, temperature=wrong)
+            is_array = isinstance(wrong, np.ndarray)
+            if (is_array and (backend.lazy or backend.traced)) or backend.traces_numbers:
+                got = case.call(backend, functions, function)
+                bad = np.broadcast_to(~(np.asarray(wrong) >= 0), (3, 1))
+                assert np.isnan(got[:, :2][np.repeat(bad, 2, axis=1)]).all(), function
+                assert not np.isnan(got[:, :2][np.repeat(~bad, 2, axis=1)]).any(), function
+                assert (got[:, 2] == left_out).all(), function
+            elif backend.reports_errors:
+                try:
+                    case.call(backend, functions, function)
+                except ValueError:
+                    continue
+                raise AssertionError(f"{function} accepts temperature {wrong}")

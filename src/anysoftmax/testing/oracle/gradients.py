@@ -1,0 +1,188 @@
+"""Exact derivatives, each with the size of the terms that it is a sum of.
+
+For one slice, with p the probabilities, z = (x - m) / T and g the cotangent of the result,
+
+    softmax       dx_i = p_i / T * sum_{j != i} p_j (g_i - g_j)
+                  dT   = -1 / T * sum_{i, j} g_i p_i p_j (z_i - z_j)
+    log-softmax   dx_i = 1 / T * sum_{j != i} (g_i p_j - p_i g_j)
+                  dT   = -1 / T * sum_{i, j} g_i p_j (z_i - z_j)
+    logsumexp     dx_i = g w_i exp(x_i - y),   dw_i = g exp(x_i - y),   y the result
+
+No sum holds a term of an element with itself: it would cancel, and a saturated winner's derivative
+is what is left. A derivative can be known no better than its terms, and a term no better than its
+exponentials, whose relative error grows with the distance of the logit from the winner. Hence
+`Gradient.scale`: the sum over the terms of (16 + distance) times the term's magnitude, where
+the distance is that of the farther of the two elements the term is made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from anysoftmax.testing.oracle.exact import (
+    INF,
+    PRECISE,
+    ZERO,
+    Axis,
+    Exact,
+    ExactArray,
+    exact,
+    logsumexp,
+    normalise,
+)
+
+__all__ = ["Gradient", "logsumexp_gradients", "normalise_gradients"]
+
+CONSTANT = 16  # of the contract: (16 + distance) u times the sum of the absolute terms
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A derivative and its scale: its error may be `scale` times the unit roundoff."""
+
+    value: ExactArray
+    scale: ExactArray
+
+
+class _Terms:
+    """A sum that remembers how well it can be known."""
+
+    def __init__(self) -> None:
+        self.terms: list[Exact] = []
+        self.scales: list[Exact] = []
+
+    def add(self, positive: Exact, negative: Exact, distance: Exact) -> None:
+        """Add the difference of two terms of like distance."""
+        self.terms.append(positive - negative)
+        magnitude = abs(positive) + abs(negative)
+        self.scales.append((CONSTANT + distance) * magnitude if magnitude else ZERO)
+
+    def total(self) -> tuple[Exact, Exact]:
+        return PRECISE.fsum(self.terms), PRECISE.fsum(self.scales)
+
+
+def normalise_gradients(
+    function: str,
+    x: Any,
+    cotangent: Any,
+    *,
+    axis: Axis = -1,
+    temperature: Any = 1.0,
+    where: Any = None,
+) -> dict[str, Gradient]:
+    """Return the derivatives of softmax or log-softmax by the logits and by the temperature.
+
+    Parameters
+    ----------
+    function : {"softmax", "log_softmax"}
+        Which of the two.
+    x, axis, temperature, where
+        As for the function itself; the temperature finite and above 0.
+    cotangent : array
+        The derivative of some loss by the result, of the shape of `x`.
+
+    Returns
+    -------
+    dict
+        ``"x"``, of the shape of `x`, and ``"temperature"``, one entry for each slice.
+
+    Examples
+    --------
+    >>> gradients = normalise_gradients("softmax", [0.0, 0.0], [1.0, 0.0])
+    >>> [float(d) for d in gradients["x"].value]
+    [0.25, -0.25]
+    """
+    logits = np.asarray(x)
+    g = exact(np.broadcast_to(np.asarray(cotangent), logits.shape))
+    known = normalise(logits, axis=axis, temperature=temperature, where=where)
+    value = np.full(logits.shape, ZERO, dtype=object)
+    scale = np.full(logits.shape, ZERO, dtype=object)
+    by_temperature, temperature_scale = [], []
+    for indices in _slice_indices(logits.shape, axis):
+        inside = [i for i in indices if known.distance[i] != INF]
+        over_t = _Terms()
+        for i in inside:
+            entry = _Terms()
+            for j in inside:
+                if i != j:
+                    _add_terms(function, known, g, i, j, entry, over_t)
+            value[i], scale[i] = entry.total()
+        total, total_scale = over_t.total()
+        by_temperature.append(total)
+        temperature_scale.append(total_scale)
+    return {
+        "x": Gradient(value, scale),
+        "temperature": Gradient(_column(by_temperature), _column(temperature_scale)),
+    }
+
+
+def _add_terms(
+    function: str, known: Any, g: ExactArray, i: Any, j: Any, entry: _Terms, over_t: _Terms
+) -> None:
+    """Add what elements i and j give to the derivative by logit i and by the temperature."""
+    t = known.temperature[i]
+    p_i, p_j = known.softmax[i], known.softmax[j]
+    z_i, z_j = -known.distance[i], -known.distance[j]
+    distance = max(known.distance[i], known.distance[j])
+    if function == "softmax":
+        entry.add(p_i * p_j * g[i] / t, p_i * p_j * g[j] / t, distance)
+        over_t.add(-g[i] * p_i * p_j * z_i / t, -g[i] * p_i * p_j * z_j / t, distance)
+    else:
+        entry.add(g[i] * p_j / t, p_i * g[j] / t, distance)
+        over_t.add(-g[i] * p_j * z_i / t, -g[i] * p_j * z_j / t, distance)
+
+
+def logsumexp_gradients(
+    x: Any, cotangent: Any, *, axis: Axis = None, weights: Any = None, where: Any = None
+) -> dict[str, Gradient]:
+    """Return the derivatives of logsumexp by the logits and by the weights.
+
+    Elements that are left out have derivative 0 by their logit; one that only weighs 0 has
+    the derivative exp(x - y) by its weight.
+
+    Examples
+    --------
+    >>> gradients = logsumexp_gradients([0.0, 0.0], 1.0, weights=[1.0, 0.0])
+    >>> [float(d) for d in gradients["x"].value], [float(d) for d in gradients["weights"].value]
+    ([1.0, 0.0], [1.0, 1.0])
+    """
+    logits = exact(x)
+    y = np.broadcast_to(
+        logsumexp(x, axis=axis, weights=weights, where=where, keepdims=True), logits.shape
+    )
+    g = np.broadcast_to(exact(cotangent), logits.shape)
+    w = np.broadcast_to(exact(1.0 if weights is None else weights), logits.shape)
+    taking_part = np.broadcast_to(True if where is None else where, logits.shape)
+    by_weight = np.full(logits.shape, ZERO, dtype=object)
+    distance = np.full(logits.shape, ZERO, dtype=object)
+    for i in np.ndindex(logits.shape):
+        if taking_part[i] and PRECISE.isfinite(logits[i]) and PRECISE.isfinite(y[i]):
+            by_weight[i] = g[i] * PRECISE.exp(logits[i] - y[i])
+            distance[i] = abs(logits[i] - y[i])
+    by_logit = by_weight * w
+    return {
+        "x": Gradient(by_logit, (CONSTANT + distance) * abs(by_logit)),
+        "weights": Gradient(by_weight, (CONSTANT + distance) * abs(by_weight)),
+    }
+
+
+def _slice_indices(shape: tuple[int, ...], axis: Axis) -> Iterable[list[tuple[int, ...]]]:
+    """Yield the indices of the elements of each slice, slices in row-major order."""
+    ndim = len(shape)
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = {i % ndim for i in axes} if ndim else set()
+    slices: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    for index in np.ndindex(shape):
+        outer = tuple(n for i, n in enumerate(index) if i not in axes)
+        slices.setdefault(outer, []).append(index)
+    return slices.values()
+
+
+def _column(values: list[Exact]) -> ExactArray:
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column

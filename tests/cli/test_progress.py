@@ -1,0 +1,70 @@
+"""The progress bar: for long work only, and only where somebody watches."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+from anysoftmax.cli import progress
+
+
+class Terminal(io.StringIO):
+    """A stream that takes itself for a terminal."""
+
+    def isatty(self):
+        """Return what a terminal returns."""
+        return True
+
+
+def drawn(monkeypatch, stream, patience, **options):
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(progress, "PATIENCE_SECONDS", patience)
+    with progress.Bar("softmax", **options) as bar:
+        bar(0.25)
+        bar(0.5)
+    return stream.getvalue()
+
+
+def test_long_work_on_a_terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    assert "softmax" in drawn(monkeypatch, Terminal(), patience=0.0)
+
+
+def test_short_work_is_quiet(monkeypatch):
+    assert drawn(monkeypatch, Terminal(), patience=60.0) == ""
+
+
+def test_nobody_watches(monkeypatch):
+    assert drawn(monkeypatch, io.StringIO(), patience=0.0) == ""
+
+
+def test_hidden(monkeypatch):
+    assert drawn(monkeypatch, Terminal(), patience=0.0, hidden=True) == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_the_terminal_stays_clean_after_short_work(tmp_path, digits_npy):
+    import pty
+
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "anysoftmax.cli", "apply", digits_npy, "-o", "probs.npy"],
+        cwd=tmp_path,
+        stderr=theirs,
+        stdout=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+    os.close(theirs)
+    os.set_blocking(ours, False)
+    try:
+        printed = os.read(ours, 1000)
+    except OSError:  # nothing was ever written
+        printed = b""
+    finally:
+        os.close(ours)
+    assert (done.returncode, done.stdout, printed) == (0, b"", b"")

@@ -1,0 +1,36 @@
+"""Settings of all tests: how many examples Hypothesis draws, and which libraries must be there."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from anysoftmax.testing import Backend, backends
+
+# Laws draw whole arrays, and a first call may compile: neither is a sign of a bad strategy.
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+
+settings.register_profile("dev", max_examples=20, deadline=None, suppress_health_check=SLOW)
+settings.register_profile(
+    "ci", max_examples=12, deadline=None, derandomize=True, suppress_health_check=SLOW
+)
+settings.register_profile("thorough", max_examples=600, deadline=None, suppress_health_check=SLOW)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def available(name: str) -> Backend:
+    """Return a backend; skip the test if it can't be imported, or fail it if it is required."""
+    backend = backends.get(name)
+    if not backend.available():
+        if backends.is_required(backend):
+            pytest.fail(f"backend {name} is required but can't be imported")
+        pytest.skip(f"backend {name} is not installed")
+    return backend
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """The backend whose name the test is parametrised with."""
+    return available(request.param)
