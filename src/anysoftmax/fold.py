@@ -36,10 +36,11 @@ References
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array, Namespace, is_differentiated, is_numpy, narrow, stop_gradient
+from anysoftmax.arrays import Array, Namespace, is_numpy, narrow, stop_gradient, with_tangents
 from anysoftmax.compensation import difference_residual, quotient_residual
 from anysoftmax.summation import stable_sum
 
@@ -84,8 +85,8 @@ def lift(a: Admitted, *, invariant: bool) -> Slices:
 
     z, residual = _shift(a, x, origin, t)
     z = xp.where(takes_part, z, -math.inf)
-    if invariant and is_differentiated(z):
-        z = _relative_to_winner(a, z)
+    if invariant:
+        z = with_tangents(z, lambda value: _relative_to_winner(a, value))
     # Far below the smallest exponential the derivative of z may overflow; that of exp(z) is 0.
     e = xp.exp(z if t is None else xp.where(z > DEEPEST, z, -math.inf))
     if residual is not None:
@@ -178,19 +179,22 @@ def _shift(a: Admitted, x: Array, origin: Array, t: Array | None) -> tuple[Array
     return z, quotient_residual(xp, difference, residual, t, z)
 
 
-def _relative_to_winner(a: Admitted, z: Array) -> Array:
-    """Return z as it is, but with derivatives relative to the winner's where one class is likelier
-    than all others together.
+def _relative_to_winner(a: Admitted, z: Array) -> Callable[[Array], Array]:
+    """Return the map of tangents of z that takes those of a sure winner from all of its slice.
 
-    Shifting all logits by the same number changes nothing, so that the derivative of the winner's
-    own z may count as 0 if it is taken from all others. That spares the difference `1 - p` of a
-    saturated winner, which keeps no digit of what is left; it is `rest / (1 + rest)` then.
+    A winner is sure if it is likelier than all others together. Moving all z of a slice alike
+    changes no result of softmax, so that the map is the identity to them: of z itself, where the
+    winner has 0, it makes z. But with the winner's own tangent gone, a derivative contains the
+    others' shares where it would contain `1 - p`, which keeps no digit if p is 1 to rounding.
     """
-    xp, value = a.xp, stop_gradient(z)
-    total = stable_sum(xp, xp.exp(value), a.axes)
-    sure = (value == 0) & (total < 2)
-    winner = xp.sum(xp.where(sure, z, 0.0), axis=a.axes, keepdims=True)  # 0 in value
-    return xp.where(sure, 0.0, z - winner)
+    xp = a.xp
+    sure = (z == 0) & (stable_sum(xp, xp.exp(z), a.axes) < 2)
+
+    def relative(tangents: Array) -> Array:
+        winner = xp.sum(xp.where(sure, tangents, 0.0), axis=a.axes, keepdims=True)
+        return xp.where(sure, 0.0, tangents - winner)
+
+    return relative
 
 
 def lowest(xp: Namespace, origin: Array, t: Array | None) -> Array:
@@ -212,4 +216,10 @@ def _undecided(a: Admitted, s: Slices, several: Array) -> Array:
 def _log1p(xp: Namespace, rest: Array, nothing: float) -> Array:
     """Return log(1 + rest), or `nothing` where the slice has no participants and rest is -1."""
     empty = rest == -1
-    return xp.where(empty, nothing, xp.log1p(xp.where(empty, 0.0, rest)))
+    rest = xp.where(empty, 0.0, rest)
+    logarithm = xp.log1p(rest)
+    # log1p of a tiny number is that number, which PyTorch misses if it is subnormal. Only the value
+    # is mended: the derivatives of log1p are not those of its argument.
+    tiny = xp.abs(rest) < float(xp.finfo(rest.dtype).smallest_normal)
+    missed = stop_gradient(xp.where(tiny, rest - logarithm, 0.0))
+    return xp.where(empty, nothing, logarithm + missed)

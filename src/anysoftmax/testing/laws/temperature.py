@@ -58,14 +58,14 @@ def temperature_by_slice(backend: Backend, functions: Any) -> None:
     """A column of temperatures, a 0-d array, an integer and a float agree."""
     values = np.asarray([[0.5, 2.0, -1.0], [3.0, 3.0, 0.0], [7.0, -7.0, 6.5]])
     column = np.asarray([[0.5], [0.0], [4.0]])
-    for dtype in backend.dtypes:
+    for dtype in backend.some(backend.dtypes):
         case = Case(values.astype(FORMATS[dtype].carrier), dtype, temperature=column)
         for function in FUNCTIONS:
             together = case.call(backend, functions, function)
             expected = case.expect(backend, function)
             for i, t in enumerate(column[:, 0]):
                 row = case.but(values=case.values[i : i + 1], temperature=float(t))
-                for form in (float(t), np.asarray(t), int(t) if t == int(t) else float(t)):
+                for form in (float(t), np.asarray(t), int(t))[: 3 if t == int(t) else 2]:
                     alone = row.but(temperature=form).call(backend, functions, function)
                     once = Expected(exact(alone), expected.allowed[i : i + 1], expected.format)
                     flushes = backend.flushes_subnormals
@@ -81,15 +81,15 @@ def shift_before_scale(backend: Backend, functions: Any) -> None:
     """
     rng = np.random.default_rng(7)
     shape = (3, 5)
-    for dtype in ("float32", "float64"):
+    for dtype in ("float64", "float32"):
         if dtype not in backend.dtypes:
             continue
-        for size in (1e2, 1e10, 1e20):
+        for size in backend.some((1e2, 1e10, 1e20)):
             spread = rng.uniform(-size, size, size=shape).astype(dtype)
             close = np.full(shape, size, dtype=dtype)
             close -= 4 * np.spacing(close) * np.arange(5, dtype=dtype)
             for values in (spread, close):
-                for temperature in (0.7, 1e-3, 3e30):
+                for temperature in backend.some((0.7, 1e-3, 3e30)):
                     case = Case(values, dtype, temperature=temperature)
                     for function in FUNCTIONS:
                         got = case.call(backend, functions, function)

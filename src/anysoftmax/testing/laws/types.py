@@ -79,7 +79,7 @@ def asked_dtype(backend: Backend, functions: Any) -> None:
     """With dtype= the result is that of the cast logits, for integers as well."""
     numbers = np.asarray([[0.5, 2.0, -1.25], [3.0, 3.0, 0.0]], dtype=np.float32)
     for start in ("float32", "int32"):
-        for name in backend.dtypes:
+        for name in backend.some(backend.dtypes):
             case = Case(numbers.astype(start).astype(FORMATS[name].carrier), name)
             for function in FUNCTIONS:
                 result = backend.evaluate(
