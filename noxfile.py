@@ -46,6 +46,7 @@ def run_pytest(session: nox.Session, profile: str) -> None:
         "pytest",
         "-n",
         "2",
+        "--durations=15",
         *session.posargs,
         env={
             "ANYSOFTMAX_REQUIRED_BACKENDS": ",".join(REQUIRED_BACKENDS),

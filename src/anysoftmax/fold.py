@@ -91,7 +91,7 @@ def lift(a: Admitted, *, invariant: bool) -> Slices:
     e = xp.exp(z if t is None else xp.where(z > DEEPEST, z, -math.inf))
     if residual is not None:
         residual = stop_gradient(residual)
-        e = e + e * residual
+        e = e * (1.0 + residual)  # e * residual alone may underflow
     return Slices(peak, z, residual, e, ordinary=False)
 
 

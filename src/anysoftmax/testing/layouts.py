@@ -21,7 +21,7 @@ def arrange(values: NumpyArray, layout: str) -> NumpyArray:
     >>> arrange(np.zeros((2, 3)), "negative stride").strides
     (-24, -8)
     """
-    return NUMPY_LAYOUTS[layout](values)
+    return np.asarray(NUMPY_LAYOUTS[layout](values))  # slicing makes a scalar of a 0-d array
 
 
 def _contiguous(values: NumpyArray) -> NumpyArray:

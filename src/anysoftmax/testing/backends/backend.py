@@ -200,7 +200,8 @@ class Backend(ABC):
         return arrays, {name: value for name, value in options.items() if name not in arrays}
 
     def _own(self, value: Any) -> Any:
-        return self.array(value) if isinstance(value, np.ndarray) else value
+        """Return a NumPy array as one of the library; its own arrays go in as they are."""
+        return self.array(value) if isinstance(value, np.ndarray) and not self.owns(value) else value
 
     def _arranged(self, values: Any, dtype: str | None, layout: str) -> NumpyArray:
         """Return `values` as a NumPy array of the dtype and layout."""

@@ -52,6 +52,11 @@ class ReadOnlyNumpyBackend(NumpyBackend):
         array.flags.writeable = False
         return array
 
+    def _own(self, value: Any) -> Any:
+        """Return a read-only copy of an array that can be written to."""
+        writeable = isinstance(value, np.ndarray) and value.flags.writeable
+        return self.array(value) if writeable else value
+
     def run(
         self,
         function: Callable[..., Array],

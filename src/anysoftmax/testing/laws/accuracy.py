@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ __all__ = [
     "default_accuracy",
     "highest_accuracy",
     "million_classes",
+    "saturated_winner",
     "shapes",
     "sixteen_bit_sums",
     "weighted_accuracy",
@@ -51,6 +53,21 @@ def _accurate(backend: Backend, functions: Any, precision: str) -> None:
             judge(got, expected, flushes=backend.flushes_subnormals)
 
     holds()
+
+
+@law(fault="the winner's log-probability is rounded to 0")
+def saturated_winner(backend: Backend, functions: Any) -> None:
+    """A winner far ahead has log-probability -exp(-gap): small, and not 0."""
+    for dtype in backend.dtypes:
+        format_ = FORMATS[dtype]
+        furthest = -math.log(float(format_.smallest_normal))
+        gaps = format_.round([0.5, 2.0, 9.0, 0.9 * furthest, 0.45 * furthest])
+        values = np.stack([gaps, np.zeros_like(gaps), -gaps], axis=1)
+        case = Case(values, dtype)
+        for precision in ("default", "highest"):
+            got = case.call(backend, functions, "log_softmax", precision=precision)
+            assert (got[:, 0] < 0).all(), f"{dtype}: winners ahead by {gaps} have {got[:, 0]}"
+            judge(got, case.expect(backend, "log_softmax", precision=precision))
 
 
 @law(fault="weights of logsumexp are not factors of the exponentials")

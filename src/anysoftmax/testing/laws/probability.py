@@ -16,6 +16,7 @@ from anysoftmax.testing.strategies import Case, cases, examples
 __all__ = [
     "unit_interval",
     "homomorphism",
+    "independent_slices",
     "log_of_softmax",
     "order",
     "permutation",
@@ -102,6 +103,23 @@ def permutation(backend: Backend, functions: Any) -> None:
         after = mixed.call(backend, functions, "logsumexp")
         twice = Expected(exact(before), case.expect(backend, "logsumexp").allowed, case.format)
         judge(after, twice, times=2)
+
+    holds()
+
+
+@law(fault="the result of a slice depends on another slice")
+def independent_slices(backend: Backend, functions: Any) -> None:
+    """Replacing all other slices, by huge logits or infinite ones, changes no bit of a slice."""
+    company = st.sampled_from([0.0, 1e4, -1e4, -np.inf, np.inf, np.nan])
+
+    @examples(backend, cases(backend, shapes=[((3, 5), -1)]), company)
+    def holds(case: Case, other: float) -> None:
+        values = case.values.copy()
+        values[1:] = other
+        for function in ("softmax", "log_softmax", "logsumexp"):
+            before = case.call(backend, functions, function)[0]
+            after = case.but(values=values).call(backend, functions, function)[0]
+            assert np.array_equal(before, after), f"{function} in the company of {other}"
 
     holds()
 
