@@ -1,8 +1,8 @@
 """The rounding errors of a difference and of a quotient, computed exactly or nearly so.
 
 They let the highest precision be reached where no wider dtype is at hand. Compilers may contract
-a multiplication and an addition into one operation (FMA); every product below that meets an addition
-is exact or is allowed to be rounded either way, so that contraction changes nothing.
+a multiplication and an addition into one operation (FMA); every product below that meets an
+addition is exact, or may be rounded either way, so that contraction does no harm.
 
 References
 ----------

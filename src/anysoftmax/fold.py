@@ -44,13 +44,16 @@ from anysoftmax.arrays import Array, Namespace, is_numpy, narrow, stop_gradient,
 from anysoftmax.compensation import difference_residual, quotient_residual
 from anysoftmax.summation import stable_sum
 
+DEEPEST = -2000.0  # exp underflows far above it in every dtype up to float64
+
 
 class Slices(NamedTuple):
     """Slices of logits after the shift: all that the results are made of.
 
     `peak` is the largest logit of each slice, of length 1 along the axes. `shifted` is z, and
-    `exponentials` are those of z; what takes no part has -inf there and 0. `residual` is the rounding
-    error of z, where it is carried along. `ordinary` tells that no special value is about.
+    `exponentials` are those of z; what takes no part has -inf there and 0. `residual` is the
+    rounding error of z, where it is carried along. `ordinary` tells that there are no special
+    values.
     """
 
     peak: Array
@@ -88,14 +91,11 @@ def lift(a: Admitted, *, invariant: bool) -> Slices:
     if invariant:
         z = with_tangents(z, lambda value: _relative_to_winner(a, value))
     # Far below the smallest exponential the derivative of z may overflow; that of exp(z) is 0.
-    e = xp.exp(z if t is None else xp.where(z > DEEPEST, z, -math.inf))
+    e = xp.exp(z if t is None else xp.where(z < DEEPEST, -math.inf, z))
     if residual is not None:
         residual = stop_gradient(residual)
         e = e * (1.0 + residual)  # e * residual alone may underflow
     return Slices(peak, z, residual, e, ordinary=False)
-
-
-DEEPEST = -2000.0  # exp underflows far above it in every dtype up to float64
 
 
 def total(a: Admitted, s: Slices) -> Array:

@@ -31,8 +31,8 @@ def logsumexp(
         y = \log \sum_j w_j \exp(x_j) = m + \log(1 + r), \qquad
         r = \Bigl(\sum_j w_j \exp(x_j - m)\Bigr) - 1,
 
-    where :math:`j` runs over one *slice*: the elements along `axis` that take part, and :math:`m` is
-    the largest :math:`x_j + \log w_j` among them.
+    where :math:`j` runs over one *slice*: the elements along `axis` that take part, and :math:`m`
+    is the largest :math:`x_j + \log w_j` among them.
 
     Parameters
     ----------

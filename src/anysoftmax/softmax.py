@@ -192,7 +192,8 @@ def log_softmax(
 
     *Accuracy*, with :math:`u` the unit roundoff: relative error at most 8 u, for the winner
     :math:`(8 + g)\,u`, where :math:`g` is its gap to the runner-up (:math:`(8 + 2 g / T)\,u` for
-    :math:`T \ne 1`). With ``precision="highest"`` 0.51 ulp in float32 and 8 u in float64, at any gap.
+    :math:`T \ne 1`). With ``precision="highest"`` 0.51 ulp in float32 and 8 u in float64, at any
+    gap.
 
     *Gradient*: :math:`\partial y_i / \partial x_j = (\delta_{ij} - p_j) / T`; 0 at masked and -inf
     elements.

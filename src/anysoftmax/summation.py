@@ -1,8 +1,8 @@
 """Sums whose error does not grow with the number of terms, on any axis and memory layout.
 
 Libraries add naively along some axes, PyTorch and NumPy among them: a million equal float32
-terms are then wrong in the third digit. Here the terms are added in the next wider dtype where there
-is one, else as a tree of pairs, whose error grows with the logarithm of the number of terms.
+terms are then wrong in the third digit. Here the terms are added in the next wider dtype where
+there is one, else as a tree of pairs, whose error hardly grows with the number of terms.
 
 References
 ----------

@@ -1,15 +1,15 @@
 r"""Slices of logits with weights, as `logsumexp` sums them: :math:`\log \sum_j w_j \exp(x_j)`.
 
-The peak of such a slice is its largest :math:`x_j + \log w_j`. With :math:`c` and :math:`v` the logit and the
-weight found there, every term is taken relative to the largest one,
+The peak of such a slice is its largest :math:`x_j + \log w_j`. With :math:`c` and :math:`v` the
+logit and the weight found there, every term is taken relative to the largest one,
 
 .. math::
 
     e_j = \frac{w_j}{v} \exp(x_j - c) \le 1, \qquad y = c + \log v + \log \sum_j e_j,
 
 so that a weight of 0 leaves its term with the right derivative :math:`\exp(x_j - y)`. Where the
-exponential or the quotient of a term could leave the range of numbers, one making up for the other, its
-logarithms are added instead.
+exponential or the quotient of a term could leave the range of numbers, one making up for the
+other, their logarithms are added instead.
 """
 
 from __future__ import annotations

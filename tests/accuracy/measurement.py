@@ -92,9 +92,7 @@ def measure(backend: Backend, function: str, dtype: str, precision: str) -> Wors
             continue
         own = {} if function == "logsumexp" else {"temperature": temperature}
         logits = backend.array(FORMATS[dtype].round(values), dtype=dtype)
-        got = backend.call(
-            getattr(asm, function), logits, axis=-1, precision=precision, **own
-        )
+        got = backend.call(getattr(asm, function), logits, axis=-1, precision=precision, **own)
         known = expected(index, function, dtype, precision, backend.has_float64)
         for error in errors(got, known, flushes=backend.flushes_subnormals):
             worst = Worst(max(worst.ulp, error.ulp), max(worst.share, error.share))

@@ -201,7 +201,9 @@ class Backend(ABC):
 
     def _own(self, value: Any) -> Any:
         """Return a NumPy array as one of the library; its own arrays go in as they are."""
-        return self.array(value) if isinstance(value, np.ndarray) and not self.owns(value) else value
+        return (
+            self.array(value) if isinstance(value, np.ndarray) and not self.owns(value) else value
+        )
 
     def _arranged(self, values: Any, dtype: str | None, layout: str) -> NumpyArray:
         """Return `values` as a NumPy array of the dtype and layout."""

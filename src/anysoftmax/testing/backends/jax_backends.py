@@ -88,9 +88,7 @@ class JaxBackend(Backend):
         gradients = program(leaves, arrays, self._own(cotangent))
         return {name: self.to_numpy(g) for name, g in gradients.items()}
 
-    def hessian(
-        self, function: Callable[..., Array], x: NumpyArray, **options: Any
-    ) -> NumpyArray:
+    def hessian(self, function: Callable[..., Array], x: NumpyArray, **options: Any) -> NumpyArray:
         """Differentiate twice with jax.hessian."""
         import jax
 
