@@ -184,7 +184,7 @@ def admit_float(xp: Namespace, x: Array, dtype: Any) -> Array:
                 " use for example float32"
             )
         return narrow(xp, x, dtype) if is_floating(x.dtype) else xp.astype(x, dtype)
-    return x if is_floating(x.dtype) else xp.astype(x, default_float(xp, x))
+    return x if is_floating(x.dtype) else xp.astype(x, default_float(xp))
 
 
 def working_dtype(xp: Namespace, x: Array, *, highest: bool) -> DType:

@@ -80,7 +80,7 @@ def has_float64(xp: Namespace, x: Array) -> bool:
     return "float64" in xp.__array_namespace_info__().dtypes(kind="real floating")
 
 
-def default_float(xp: Namespace, x: Array) -> DType:
+def default_float(xp: Namespace) -> DType:
     """Return the dtype that the library gives to real numbers when none is named."""
     defaults = xp.__array_namespace_info__().default_dtypes()
     return defaults["real floating"]
