@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 
 from anysoftmax.testing import Backend, backends
 
+pytest_plugins = ["pytester"]
+
 # Laws draw whole arrays, and a first call may compile: neither is a sign of a bad strategy.
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 

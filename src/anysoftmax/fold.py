@@ -172,7 +172,8 @@ def _shift(a: Admitted, x: Array, origin: Array, t: Array | None) -> tuple[Array
     half = xp.where(t > 1, 0.5, xp.ones_like(t))
     x, origin, t = x * half, origin * half, t * half
     difference = x - origin
-    z = difference / t
+    # One divisor for each element: XLA would multiply by the rounded reciprocal of a shared one.
+    z = difference / xp.where(difference <= 0, t, 1.0)
     if not a.compensated:
         return z, None
     residual = difference_residual(x, origin, difference)

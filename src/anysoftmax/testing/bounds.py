@@ -117,7 +117,7 @@ class Expected:
     format: Format
 
     def reshape(self, change: Any) -> Expected:
-        """Return the same expectation with both arrays changed by a function such as a transpose."""
+        """Return the same expectation, both arrays changed by a function such as a transpose."""
         return Expected(change(self.values), change(self.allowed), self.format)
 
 
@@ -177,7 +177,8 @@ def expect(
 
 def _log_distances(known: Any) -> ExactArray:
     """Return the runner-up's distance for winners; others keep 8 u however far they are."""
-    return np.where(known.distance == 0, known.gap, ZERO)
+    distances: ExactArray = np.where(known.distance == 0, known.gap, ZERO)
+    return distances
 
 
 def judge(got: NumpyArray, expected: Expected, *, flushes: bool = False, times: float = 1) -> None:

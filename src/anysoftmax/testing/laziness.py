@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Self
 
 from anysoftmax.testing.backends import Backend
 
@@ -35,7 +36,7 @@ class LazinessGuard:
         self.backend = backend
         self._before = 0
 
-    def __enter__(self) -> LazinessGuard:
+    def __enter__(self) -> Self:
         self.backend.forget()
         self._before = self.backend.placeholders_seen
         return self

@@ -179,7 +179,7 @@ def _saturated(n: int, format_: Format) -> st.SearchStrategy[list[float]]:
     def lower(drawn: tuple[float, list[float], int]) -> list[float]:
         winner, gaps, place = drawn
         row = [float(format_.round(winner - gap)) for gap in gaps]
-        return row[:place] + [winner] + row[place:] if n else []
+        return [*row[:place], winner, *row[place:]] if n else []
 
     return st.tuples(
         _numbers(format_, -5, 5),
@@ -353,7 +353,7 @@ def _normalised(axis: Axis, ndim: int) -> tuple[int, ...]:
 @st.composite
 def integer_logits(draw: st.DrawFn, backend: Backend) -> NumpyArray:
     """Draw integer logits over the whole range of one of the backend's integer dtypes."""
-    dtype = np.dtype(draw(st.sampled_from(backend.integers)))
+    dtype: np.dtype[Any] = np.dtype(draw(st.sampled_from(backend.integers)))
     limits = np.iinfo(dtype)
     edges = st.sampled_from([int(limits.min), int(limits.max), int(limits.max) - 1])
     numbers = st.one_of(edges, st.integers(0, 20), st.integers(int(limits.min), int(limits.max)))

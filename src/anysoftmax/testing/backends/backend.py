@@ -108,7 +108,7 @@ class Backend(ABC):
 
     @abstractmethod
     def array(self, values: Any, *, dtype: str | None = None, layout: str = "C") -> Array:
-        """Return `values` as an array of the library; the dtype is that of `values` unless named."""
+        """Return `values` as an array of the library, in their own dtype unless one is named."""
 
     @abstractmethod
     def to_numpy(self, array: Array) -> NumpyArray:
@@ -167,6 +167,7 @@ class Backend(ABC):
 
     def forget(self) -> None:
         """Forget what was compiled, so that functions are given placeholders again."""
+        return
 
     def eager(self) -> Backend:
         """Return the backend that runs the same library without tracing; itself if it is eager."""

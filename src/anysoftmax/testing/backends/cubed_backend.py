@@ -1,4 +1,4 @@
-"""Cubed: lazy arrays in chunks of bounded memory. Computing inside a public function is an error."""
+"""Cubed: lazy arrays in chunks. Computing one inside a public function is an error here."""
 
 from __future__ import annotations
 

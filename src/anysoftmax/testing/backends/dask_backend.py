@@ -16,6 +16,14 @@ def _refuse(*_: Any, **__: Any) -> None:
     raise AssertionError("a lazy array was computed inside a public function")
 
 
+def _cut(n: int, layout: str) -> tuple[int, ...]:
+    """Return the lengths of the chunks along an axis of length `n`."""
+    if layout == "C" or n < 2:
+        return (n,)
+    first = 1 if layout == "uneven" else -(-n // 2)
+    return (first, n - first)
+
+
 class DaskBackend(Backend):
     """Dask arrays; the layouts are ways to cut them into chunks."""
 
@@ -31,8 +39,7 @@ class DaskBackend(Backend):
         import dask.array
 
         numbers = self._arranged(values, dtype, "C")
-        sizes = {"C": lambda n: n, "halves": lambda n: -(-n // 2), "uneven": lambda n: (1, n - 1)}
-        chunks = tuple(sizes[layout](n) if n > 1 else n for n in numbers.shape)
+        chunks = tuple(_cut(n, layout) for n in numbers.shape)
         return dask.array.from_array(numbers, chunks=chunks)
 
     def to_numpy(self, array: Array) -> NumpyArray:

@@ -18,7 +18,7 @@ class JaxBackend(Backend):
 
     name = "jax"
     library = "jax"
-    dtypes = ("float64", "float32", "float16", "bfloat16")
+    dtypes: ClassVar[tuple[str, ...]] = ("float64", "float32", "float16", "bfloat16")
     differentiable = True
     flushes_subnormals = True  # XLA on the CPU sets the processor so
     cost = 2
@@ -97,7 +97,7 @@ class JaxBackend(Backend):
             self._compile(("hessian", function, repr(options)), second)(self._own(x))
         )
 
-    def _compile(self, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _compile(self, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:  # noqa: ARG002
         """Return the function as this backend runs it; `key` tells functions apart."""
         return function
 
@@ -152,7 +152,7 @@ class Jax32Backend(JaxBackend):
     """JAX as it comes: no 64-bit numbers at all."""
 
     name = "jax-32"
-    dtypes = ("float32", "float16", "bfloat16")
+    dtypes: ClassVar[tuple[str, ...]] = ("float32", "float16", "bfloat16")
     integers = tuple(name for name in INTEGERS if not name.endswith("64"))
     default_dtype = "float32"
     x64 = False

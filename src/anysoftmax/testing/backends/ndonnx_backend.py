@@ -65,7 +65,7 @@ class NdonnxBackend(Backend):
 
         return isinstance(array, ndonnx.Array)
 
-    def device(self, array: Array) -> Any:
+    def device(self, array: Array) -> Any:  # noqa: ARG002
         """Return None: a model is run where its user wants."""
         return None
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 import numpy as np
 
 from anysoftmax.testing.backends.backend import INTEGERS, Array, Backend, NumpyArray
 
 __all__ = ["CompiledTorchBackend", "TorchBackend"]
+
+
+@contextmanager
+def _without_own_deprecations() -> Iterator[None]:
+    """Overlook that PyTorch's forward mode and compiler use what PyTorch deprecates."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+        yield
 
 
 class TorchBackend(Backend):
@@ -22,7 +31,7 @@ class TorchBackend(Backend):
     # PyTorch's wider unsigned integers can be stored and little else.
     integers = tuple(name for name in INTEGERS if name not in {"uint16", "uint32", "uint64"})
     default_dtype = "float32"
-    layouts = ("C", "Fortran", "strided", "expanded")
+    layouts: ClassVar[tuple[str, ...]] = ("C", "Fortran", "strided", "expanded")
     differentiable = True
     writes_out = True
 
@@ -89,20 +98,19 @@ class TorchBackend(Backend):
         """Differentiate twice with torch.func."""
         import torch
 
-        with warnings.catch_warnings():
-            # PyTorch's own forward mode uses what PyTorch deprecates.
-            warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+        with _without_own_deprecations():
             second = torch.func.hessian(lambda x: function(x, **options))(self._own(x))
         return self.to_numpy(second)
 
 
 class CompiledTorchBackend(TorchBackend):
-    """PyTorch through ``torch.compile(fullgraph=True)``; compiling takes seconds, so few examples."""
+    """PyTorch through ``torch.compile(fullgraph=True)``, which takes seconds for each program."""
 
     name = "torch-compile"
-    layouts = ("C",)
+    layouts: ClassVar[tuple[str, ...]] = ("C",)
     traced = True
     writes_out = False
+    traces_numbers = True
     reports_errors = False  # the compiler wraps them
     cost = 50
 
@@ -129,8 +137,13 @@ class CompiledTorchBackend(TorchBackend):
             self._compiled[key] = torch.compile(program, fullgraph=True, dynamic=False)
             self.placeholders_seen += len(arrays) + len(placeholders)
         # Every set of options is a program of its own, though of the same source line.
-        with torch._dynamo.config.patch(recompile_limit=10_000):  # noqa: SLF001
+        patience = torch._dynamo.config.patch(recompile_limit=10_000)  # noqa: SLF001
+        with _without_own_deprecations(), patience:
             return self._compiled[key](*arrays, **placeholders)
+
+    def _own(self, value: Any) -> Any:
+        """Make an array of a number: the compiler would compile anew for each one."""
+        return self.array(value) if isinstance(value, float) else super()._own(value)
 
     def forget(self) -> None:
         """Forget what was compiled, so that functions are given placeholders again."""

@@ -10,6 +10,7 @@ from anysoftmax.testing.backends import Backend
 from anysoftmax.testing.bounds import judge
 from anysoftmax.testing.formats import FORMATS
 from anysoftmax.testing.laws.law import law
+from anysoftmax.testing.oracle.exact import Axis
 from anysoftmax.testing.strategies import Case, cases, examples
 
 __all__ = ["any_axis", "joint_axes", "layouts"]
@@ -60,7 +61,12 @@ def joint_axes(backend: Backend, functions: Any) -> None:
 def layouts(backend: Backend, functions: Any) -> None:
     """Every layout of the same logits gives their result."""
     rng = np.random.default_rng(3)
-    shapes = (((3, 5), -1), ((5, 3), 0), ((), -1), ((2, 3, 4), (0, 2)))
+    shapes: tuple[tuple[tuple[int, ...], Axis], ...] = (
+        ((3, 5), -1),
+        ((5, 3), 0),
+        ((), -1),
+        ((2, 3, 4), (0, 2)),
+    )
     for name in backend.some(backend.dtypes):
         for shape, axis in backend.some(shapes):
             values = FORMATS[name].round(rng.normal(size=shape, scale=4))

@@ -1,10 +1,12 @@
-"""Wrong arguments: the same errors everywhere, which say what was given and what to write instead."""
+"""Wrong arguments: the same errors everywhere, which name what was given and the remedy."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,11 +27,11 @@ def _reports(backend: Backend) -> bool:
 def expect_error(
     kinds: tuple[type[BaseException], ...], mentions: tuple[str, ...], call: Callable[[], Any]
 ) -> None:
-    """Raise `AssertionError` unless a call raises an error of all `kinds` that mentions all words."""
+    """Raise `AssertionError` unless a call raises an error of all kinds, mentioning the words."""
     names = " and ".join(kind.__name__ for kind in kinds)
     try:
         result = call()
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         if not all(isinstance(error, kind) for kind in kinds):
             raise AssertionError(f"{type(error).__name__} instead of {names}: {error}") from error
         missing = [word for word in mentions if word not in str(error)]
@@ -57,11 +59,9 @@ def axis_errors(backend: Backend, functions: Any) -> None:
     for name in FUNCTIONS:
         function = getattr(functions, name)
         for axis, kinds, mentions in wrong:
-            expect_error(
-                kinds, mentions, lambda f=function, a=axis: backend.evaluate(f, NUMBERS, axis=a)
-            )
+            expect_error(kinds, mentions, _calls(backend, function, axis=axis))
         scalar = np.asarray(1.0, dtype=np.float32)
-        expect_error(out_of_range, ("1",), lambda f=function: backend.evaluate(f, scalar, axis=1))
+        expect_error(out_of_range, ("1",), partial(backend.evaluate, function, scalar, axis=1))
         for axis in (-1, 0, None):
             assert backend.evaluate(function, scalar, axis=axis).shape == ()
 
@@ -119,17 +119,17 @@ def refused_inputs(backend: Backend, functions: Any) -> None:
     for name in FUNCTIONS:
         function = getattr(functions, name)
         mentions: tuple[str, ...] = ("bool",)
-        expect_error((TypeError,), mentions, lambda f=function: backend.evaluate(f, NUMBERS > 0))
+        expect_error((TypeError,), mentions, partial(backend.evaluate, function, NUMBERS > 0))
         if backend.has_complex:
             complex_numbers = NUMBERS.astype(np.complex64)
             expect_error(
                 (TypeError,),
                 ("complex64",),
-                lambda f=function, x=complex_numbers: backend.evaluate(f, x),
+                partial(backend.evaluate, function, complex_numbers),
             )
         if backend.name == "numpy":
             for given, kind, mentions in _no_arrays():
-                expect_error((kind,), mentions, lambda f=function, x=given: f(x))
+                expect_error((kind,), mentions, partial(function, given))
 
 
 def _no_arrays() -> list[tuple[Any, type[BaseException], tuple[str, ...]]]:
@@ -153,18 +153,19 @@ def _no_arrays() -> list[tuple[Any, type[BaseException], tuple[str, ...]]]:
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PendingDeprecationWarning)
-        refused.append((np.asmatrix([[1.0, 2.0]]), TypeError, ("matrix",)))
-    for module, make, mentions in (
-        ("scipy.sparse", lambda m: m.csr_array(np.eye(2)), ("toarray",)),
-        ("scipy.sparse", lambda m: m.coo_matrix(np.eye(2)), ("toarray",)),
-        ("pandas", lambda m: m.DataFrame({"a": [1.0]}), ("to_numpy",)),
-        ("pandas", lambda m: m.Series([1.0]), ("to_numpy",)),
-        ("xarray", lambda m: m.DataArray([1.0]), ()),
+        as_matrix: Any = np.asmatrix
+        refused.append((as_matrix([[1.0, 2.0]]), TypeError, ("matrix",)))
+    for module, name, mention in (
+        ("scipy.sparse", "csr_array", "toarray"),
+        ("scipy.sparse", "coo_matrix", "toarray"),
+        ("pandas", "DataFrame", "to_numpy"),
+        ("xarray", "DataArray", "x.data"),
     ):
         try:
-            refused.append((make(importlib.import_module(module)), TypeError, mentions))
+            container = getattr(importlib.import_module(module), name)
         except ImportError:
             continue
+        refused.append((container(np.eye(2)), TypeError, (mention,)))
     return refused
 
 
@@ -209,9 +210,9 @@ def _refuse_each(
         expect_error(
             (TypeError,),
             (option, *mentions),
-            lambda f=function, o=option, s=stranger: f(x, **{o: s}),
+            partial(function, x, **{option: stranger}),
         )
 
 
 def _calls(backend: Backend, function: Any, **options: Any) -> Callable[[], Any]:
-    return lambda: backend.evaluate(function, NUMBERS, axis=-1, **options)
+    return partial(backend.evaluate, function, NUMBERS, **{"axis": -1, **options})

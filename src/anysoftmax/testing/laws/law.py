@@ -43,7 +43,7 @@ class Law:
         >>> laws.get("unit-interval").check(backends.get("numpy"))
         """
         if functions is None:
-            import anysoftmax as functions  # noqa: PLR1704
+            import anysoftmax as functions
         with backend.context():
             try:
                 self.body(backend, functions)

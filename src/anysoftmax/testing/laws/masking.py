@@ -74,8 +74,8 @@ def mask_broadcasts(backend: Backend, functions: Any) -> None:
     narrow = [
         np.asarray([True, False, True, True, False]),
         np.asarray([[True], [False], [True]]),
-        np.asarray(True),
-        np.asarray(False),
+        np.ones((), dtype=bool),
+        np.zeros((), dtype=bool),
     ]
     for mask in narrow:
         case = Case(values, "float32", where=mask)

@@ -14,7 +14,6 @@ from anysoftmax.testing.oracle.exact import PRECISE, ZERO, exact
 from anysoftmax.testing.strategies import Case, cases, examples
 
 __all__ = [
-    "unit_interval",
     "homomorphism",
     "independent_slices",
     "log_of_softmax",
@@ -22,6 +21,7 @@ __all__ = [
     "permutation",
     "shift_invariance",
     "simplex",
+    "unit_interval",
 ]
 
 TEMPERATURES = (1.0, 0.5, 0.7, 3.0)
@@ -42,7 +42,8 @@ def simplex(backend: Backend, functions: Any) -> None:
         for i in np.ndindex(sums.shape):
             if not case.taking_part.size or not any_part[i]:
                 continue
-            members = p[tuple(slice(None) if n == 1 else j for n, j in zip(sums.shape, i))]
+            place = zip(sums.shape, i, strict=True)
+            members = p[tuple(slice(None) if n == 1 else j for n, j in place)]
             rounding = PRECISE.fsum(0.51 * format_.ulp(q) for q in np.ravel(members))
             allowed = rounding if format_.is_16_bit else 4 * format_.unit_roundoff
             off = abs(sums[i] - 1)

@@ -54,7 +54,7 @@ def inputs_unchanged(backend: Backend, functions: Any) -> None:
     applies=lambda backend: backend.lazy or backend.traced,
 )
 def laziness(backend: Backend, functions: Any) -> None:
-    """Every option with arrays that have no values, under a guard that knows whether it was used."""
+    """Every option with arrays that have no values, under a guard that knows if it was used."""
     numbers = np.asarray([[0.5, 2.0, -1.25], [3.0, 3.0, 0.0]], dtype=backend.default_dtype)
     mask, column, factors = numbers < 3, numbers[:, :1] + 1, numbers * numbers
     for precision in ("default", "highest"):

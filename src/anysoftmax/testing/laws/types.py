@@ -59,7 +59,7 @@ def preservation(backend: Backend, functions: Any) -> None:
     for device in backend.devices():
         x = backend.to_device(backend.array(numbers), device)
         mask = backend.to_device(backend.array(numbers > 0.3), device)
-        for function, shape in _shapes():
+        for function, _ in _shapes():
             y = backend.evaluate(getattr(functions, function), x, axis=-1, where=mask)
             assert backend.device(y) == device, f"{function} on {device}"
     x = backend.array(numbers)

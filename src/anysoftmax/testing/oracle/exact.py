@@ -21,6 +21,7 @@ __all__ = ["PRECISE", "Exact", "Normalised", "log_softmax", "logsumexp", "normal
 Exact = Any  # an mpmath.mpf of the context below
 ExactArray = np.ndarray[Any, Any]  # of dtype object, holding `Exact` numbers
 Axis = int | tuple[int, ...] | None
+Outcome = tuple[list[Exact], list[Exact], list[Exact], list[Exact], list[Exact]]
 
 # A context of its own: the precision that a user sets in mpmath.mp is left alone.
 PRECISE = mpmath.MPContext()
@@ -74,9 +75,9 @@ def exact(values: Any) -> ExactArray:
         return exact(upper) + exact(lower.astype(np.float64))
     if array.dtype.kind == "f":
         array = array.astype(np.float64)
-    converted = np.empty(array.shape, dtype=object)
-    converted.flat = [PRECISE.mpf(number) for number in array.ravel().tolist()]
-    return converted
+    converted = np.empty(array.size, dtype=object)
+    converted[:] = [PRECISE.mpf(number) for number in array.ravel().tolist()]
+    return converted.reshape(array.shape)
 
 
 def softmax(x: Any, *, axis: Axis = -1, temperature: Any = 1.0, where: Any = None) -> ExactArray:
@@ -152,13 +153,11 @@ def peak(
     return _reduce(_peak_slice, x, axis, weights, where, keepdims=keepdims)
 
 
-def _normalise_slice(
-    logits: list[Exact], taking_part: list[bool], t: Exact
-) -> tuple[list[Exact], ...]:
+def _normalise_slice(logits: list[Exact], taking_part: list[bool], t: Exact) -> Outcome:
     """Normalise one slice: the rows of the table of special values, then the formula."""
     n = len(logits)
 
-    def outcome(p: Callable[[int], Exact], log_p: Callable[[int], Exact]) -> Any:
+    def outcome(p: Callable[[int], Exact], log_p: Callable[[int], Exact]) -> Outcome:
         """Elements left out have probability 0 whatever the rest of the slice is."""
         return (
             [p(i) if taking_part[i] else ZERO for i in range(n)],

@@ -30,7 +30,8 @@ def softmax(x: NumpyArray, *, axis: int = -1) -> NumpyArray:
     True
     """
     _, exponentials, rest = _fold(x, axis)
-    return exponentials / (1 + rest)
+    probabilities: NumpyArray = exponentials / (1 + rest)
+    return probabilities
 
 
 def log_softmax(x: NumpyArray, *, axis: int = -1) -> NumpyArray:
@@ -57,7 +58,8 @@ def logsumexp(x: NumpyArray, *, axis: int = -1) -> NumpyArray:
     """
     _, _, rest = _fold(x, axis)
     peak = np.max(x, axis=axis, keepdims=True).astype(np.longdouble)
-    return np.squeeze(peak + np.log1p(rest), axis=axis)
+    total: NumpyArray = np.squeeze(peak + np.log1p(rest), axis=axis)
+    return total
 
 
 def _fold(x: NumpyArray, axis: int) -> tuple[NumpyArray, NumpyArray, NumpyArray]:

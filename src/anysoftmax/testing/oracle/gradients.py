@@ -120,7 +120,7 @@ def normalise_gradients(
     }
 
 
-def _add_terms(
+def _add_terms(  # noqa: PLR0917
     function: str, known: Any, g: ExactArray, i: Any, j: Any, entry: _Terms, over_t: _Terms
 ) -> None:
     """Add what elements i and j give to the derivative by logit i and by the temperature."""
@@ -173,8 +173,8 @@ def logsumexp_gradients(
 def _slice_indices(shape: tuple[int, ...], axis: Axis) -> Iterable[list[tuple[int, ...]]]:
     """Yield the indices of the elements of each slice, slices in row-major order."""
     ndim = len(shape)
-    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = {i % ndim for i in axes} if ndim else set()
+    named = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = {i % ndim for i in named} if ndim else set()
     slices: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
     for index in np.ndindex(shape):
         outer = tuple(n for i, n in enumerate(index) if i not in axes)
