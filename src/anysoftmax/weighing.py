@@ -23,7 +23,8 @@ from anysoftmax.fold import Slices, lowest
 
 def lift_weighted(a: Admitted) -> Slices:
     """Shift each slice by its heaviest term and take weighted exponentials."""
-    xp, x, w = a.xp, a.logits, a.weights
+    xp, x = a.xp, a.logits
+    w: Array = a.weights
     if a.where is not None:
         x = xp.where(a.where, x, -math.inf)
     weightless = w == 0
