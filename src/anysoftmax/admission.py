@@ -12,6 +12,7 @@ import operator
 from typing import Any, NamedTuple
 
 from anysoftmax.arrays import (
+    FLOATS,
     Array,
     DType,
     Namespace,
@@ -77,7 +78,7 @@ def admit(
     precision: object = "default",
 ) -> Admitted:
     """Check the arguments of a public function and bring them into one form."""
-    if precision not in PRECISIONS:
+    if not isinstance(precision, str) or precision not in PRECISIONS:
         raise ValueError(f"precision={precision!r} is unknown: use one of {PRECISIONS}")
     logits = admit_array(x)
     xp = array_namespace(logits)
@@ -85,47 +86,46 @@ def admit(
     axes = admit_axis(axis, tuple(logits.shape))
     mask = admit_where(xp, where, logits)
     scale = admit_temperature(xp, temperature, logits, axes)
-    factors = admit_weights(xp, weights, logits)
 
     own = logits.dtype
     work = working_dtype(xp, logits, highest=precision == "highest")
     if work != own:
         logits = xp.astype(logits, work)
         scale = None if scale is None else xp.astype(scale, work)
-        factors = None if factors is None else xp.astype(factors, work)
+    factors = admit_weights(xp, weights, logits)
 
     lone = not axes
     if lone:
         logits = xp.expand_dims(logits, axis=-1)
         mask, scale, factors = (
-            a if a is None or a.ndim == 0 else xp.expand_dims(a, axis=-1)
-            for a in (mask, scale, factors)
+            array if array is None or array.ndim == 0 else xp.expand_dims(array, axis=-1)
+            for array in (mask, scale, factors)
         )
         axes = (logits.ndim - 1,)
     compensated = precision == "highest" and work == own
     return Admitted(xp, logits, axes, mask, scale, factors, own, compensated, lone)
 
 
-def admit_array(x: object) -> Array:
+def admit_array(x: object, name: str = "logits") -> Array:
     """Return `x` as an array: any array that the standard knows, or numbers as a NumPy array."""
     package = type(x).__module__.split(".")[0]
     if isinstance(x, (int, float, complex, list, tuple)) and package != "numpy":
         return read_numbers(x)
     if package in REMEDIES:
         raise TypeError(
-            f"logits must be a dense array: got a {package} {type(x).__name__}; {REMEDIES[package]}"
+            f"{name} must be a dense array: got a {package} {type(x).__name__}; {REMEDIES[package]}"
         )
     try:
         xp = array_namespace(x)
     except TypeError:
         raise TypeError(
-            f"logits must be an array or nested lists of numbers: got {describe(x)};"
+            f"{name} must be an array or nested lists of numbers: got {describe(x)};"
             " pass an array of NumPy, JAX, PyTorch or another array API library"
         ) from None
     if xp.__name__ == "array_api_compat.numpy":
-        return admit_numpy(x)
+        return admit_numpy(x, name)
     if package == "torch" and str(x.layout) != "torch.strided":  # type: ignore[attr-defined]
-        raise TypeError(f"logits must be dense: got {describe(x)}; pass x.to_dense()")
+        raise TypeError(f"{name} must be dense: got {describe(x)}; pass x.to_dense()")
     return x
 
 
@@ -157,14 +157,20 @@ def refuse_other_leaves(x: Any) -> None:
             )
 
 
-def admit_numpy(x: Any) -> Array:
+def admit_numpy(x: Any, name: str) -> Array:
     """Return a plain NumPy array in the machine's byte order, or refuse what would lie as one."""
     import numpy as np
 
     if isinstance(x, np.ma.MaskedArray):
-        raise TypeError("a masked array carries its own mask: pass x.data and where=~x.mask")
+        raise TypeError(
+            f"{name} must be a plain array, without a mask of its own: got {describe(x)};"
+            " pass x.data, and where=~x.mask to leave out what is masked"
+        )
     if isinstance(x, np.matrix):
-        raise TypeError("numpy.matrix is always two-dimensional: pass numpy.asarray(x)")
+        raise TypeError(
+            f"{name} must be a plain array: got {describe(x)}, a numpy.matrix, which is always"
+            " two-dimensional; pass numpy.asarray(x)"
+        )
     plain = np.asarray(x)
     return plain if plain.dtype.isnative else plain.astype(plain.dtype.newbyteorder("="))
 
@@ -177,14 +183,15 @@ def admit_float(xp: Namespace, x: Array, dtype: Any) -> Array:
             " convert them to a floating dtype first, for complex numbers by choosing a part"
         )
     if dtype is not None:
-        dtype = getattr(xp, dtype, dtype) if isinstance(dtype, str) else dtype
-        if isinstance(dtype, str) or not is_floating(dtype):
+        wanted = dtype if isinstance(dtype, str) else dtype_name(dtype)
+        own = getattr(xp, wanted, None) if wanted in FLOATS else None
+        if own is None or not (isinstance(dtype, str) or own == dtype):
             raise TypeError(
                 f"dtype must be a real floating dtype of {library_name(x)}: got {dtype!r};"
                 " use for example float32"
             )
-        return narrow(xp, x, dtype) if is_floating(x.dtype) else xp.astype(x, dtype)
-    return x if is_floating(x.dtype) else xp.astype(x, default_float(xp))
+        return narrow(xp, x, own) if is_floating(x.dtype) else xp.astype(x, own)
+    return x if is_floating(x.dtype) else xp.astype(x, default_float(xp, x))
 
 
 def working_dtype(xp: Namespace, x: Array, *, highest: bool) -> DType:
@@ -275,16 +282,21 @@ def admit_weights(xp: Namespace, weights: Any, logits: Array) -> Array | None:
 def admit_real(xp: Namespace, name: str, value: Any, logits: Array) -> tuple[Array, float | None]:
     """Return real numbers in the dtype of the logits, and the least of them if it is known."""
     if is_number(value):
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # an integer beyond all floating numbers
+            number = math.inf if value > 0 else -math.inf
         limit = overflow_threshold(logits.dtype)
         rounded = number if not abs(number) >= limit else math.copysign(math.inf, number)
         return constant(xp, rounded, logits.dtype, logits), number
     array = admit_companion(xp, name, value, logits)
+    if not (is_floating(array.dtype) or is_integral(xp, array.dtype)):
+        raise TypeError(f"{name} must be a real number or an array of them: got {describe(value)}")
+    # Numbers in a list are known even where the library makes traced or lazy arrays of them.
+    least = smallest(read_numbers(value) if isinstance(value, (list, tuple)) else array)
     if is_integral(xp, array.dtype):
-        return xp.astype(array, logits.dtype), smallest(array)
-    if is_floating(array.dtype):
-        return narrow(xp, array, logits.dtype), smallest(array)
-    raise TypeError(f"{name} must be a real number or an array of them: got {describe(value)}")
+        array = xp.astype(array, default_float(xp, logits))
+    return narrow(xp, array, logits.dtype), least
 
 
 def is_number(value: Any) -> bool:
@@ -294,28 +306,22 @@ def is_number(value: Any) -> bool:
 
 def admit_companion(xp: Namespace, name: str, value: Any, logits: Array) -> Array:
     """Return an array that goes with the logits: numbers and lists join their library."""
+    array = admit_array(value, name)
     if isinstance(value, (numbers.Number, list, tuple)):
-        array = read_numbers(value)
         real = array.dtype.kind in "iuf"
         dtype = logits.dtype if real else xp.bool if array.dtype.kind == "b" else None
         return constant(xp, array.tolist(), dtype, logits)
-    try:
-        other = array_namespace(value)
-    except TypeError:
-        raise TypeError(
-            f"{name} must be a number or an array like the logits: got {describe(value)}"
-        ) from None
-    if other is not xp:
+    if array_namespace(array) is not xp:
         raise TypeError(
             f"{name} must belong to the library of the logits, {library_name(logits)}:"
             f" got {describe(value)}; convert one of the two"
         )
-    ours, theirs = device(logits), device(value)
+    ours, theirs = device(logits), device(array)
     if ours != theirs and ours is not None and theirs is not None:
         raise TypeError(
             f"{name} must lie on the device of the logits, {ours}: it lies on {theirs}; move one"
         )
-    return value
+    return array
 
 
 def require_broadcast(name: str, array: Array, target: tuple[int, ...], meaning: str = "") -> None:
@@ -337,6 +343,8 @@ def admit_out(out: Any, a: Admitted) -> None:
     library = library_name(a.logits)
     if library not in {"numpy", "torch", "cupy"}:
         raise TypeError(f"out= needs arrays that can be written to, {library} has none: leave it")
+    if isinstance(out, (numbers.Number, list, tuple)):
+        raise TypeError(f"out must be an array to write into: got {describe(out)}")
     admit_companion(a.xp, "out", out, a.logits)
     shape = tuple(a.logits.shape[:-1] if a.lone else a.logits.shape)
     if tuple(out.shape) != shape:

@@ -46,7 +46,7 @@ def library_name(x: Array) -> str:
 def describe(x: object) -> str:
     """Say what `x` is in an error message: library, shape and dtype, or its type and value."""
     if hasattr(x, "shape") and hasattr(x, "dtype"):
-        library = type(x).__module__.split(".")[0]
+        library = type(x).__module__.split(".")[0].replace("jaxlib", "jax")
         return f"{library} array of shape {tuple(x.shape)} and dtype {dtype_name(x.dtype)}"
     text = repr(x)
     return f"{type(x).__name__} {text if len(text) <= 40 else text[:37] + '...'}"
@@ -77,19 +77,20 @@ def has_float64(xp: Namespace, x: Array) -> bool:
     """Tell whether the library can compute in float64 where `x` lies."""
     if _is_torch(x):  # its namespace info would allocate; only Apple's devices lack float64
         return bool(x.device.type != "mps")
-    return "float64" in xp.__array_namespace_info__().dtypes(kind="real floating")
+    info = xp.__array_namespace_info__()
+    return "float64" in info.dtypes(kind="real floating", **_place(xp, x))
 
 
-def default_float(xp: Namespace) -> DType:
-    """Return the dtype that the library gives to real numbers when none is named."""
-    defaults = xp.__array_namespace_info__().default_dtypes()
-    return defaults["real floating"]
+def default_float(xp: Namespace, x: Array) -> DType:
+    """Return the dtype that the library gives to real numbers where `x` lies."""
+    info = xp.__array_namespace_info__()
+    return info.default_dtypes(**_place(xp, x))["real floating"]
 
 
 def device(x: Array) -> object:
     """Return where `x` lies, or None for a library or an array without one fixed device."""
     if _is_jax(x):
-        if isinstance(x, sys.modules["jax"].core.Tracer) or len(x.devices()) > 1:
+        if isinstance(x, sys.modules["jax"].core.Tracer) or not x.committed or len(x.devices()) > 1:
             return None
         (only,) = x.devices()
         return only
@@ -100,10 +101,7 @@ def device(x: Array) -> object:
 
 def constant(xp: Namespace, value: float | list[Any], dtype: DType | None, like: Array) -> Array:
     """Make an array of numbers on the device of `like`."""
-    # JAX, Dask and Cubed place constants themselves; a traced array has no device to name.
-    if _is_torch(like) or xp.__name__ in PLACING:
-        return xp.asarray(value, dtype=dtype, device=like.device)
-    return xp.asarray(value, dtype=dtype)
+    return xp.asarray(value, dtype=dtype, **_place(xp, like))
 
 
 def narrow(xp: Namespace, x: Array, dtype: DType) -> Array:
@@ -177,6 +175,12 @@ def as_array(x: Array) -> Array:
 def is_numpy(x: Array) -> bool:
     """Tell whether `x` is a NumPy array: concrete, and without automatic differentiation."""
     return type(x).__module__ == "numpy"
+
+
+def _place(xp: Namespace, x: Array) -> dict[str, Any]:
+    """Return the argument that makes arrays where `x` lies."""
+    # JAX, Dask and Cubed place arrays themselves; a traced array has no device to name.
+    return {"device": x.device} if _is_torch(x) or xp.__name__ in PLACING else {}
 
 
 def _is_jax(x: Array) -> bool:

@@ -44,16 +44,16 @@ from anysoftmax.arrays import Array, Namespace, is_numpy, narrow, stop_gradient,
 from anysoftmax.compensation import difference_residual, quotient_residual
 from anysoftmax.summation import stable_sum
 
-DEEPEST = -2000.0  # exp underflows far above it in every dtype up to float64
+DEEPEST = -12000.0  # exp underflows above it in every dtype, long double among them
 
 
 class Slices(NamedTuple):
     """Slices of logits after the shift: all that the results are made of.
 
     `peak` is the largest logit of each slice, of length 1 along the axes. `shifted` is z, and
-    `exponentials` are those of z; what takes no part has -inf there and 0. `residual` is the
-    rounding error of z, where it is carried along. `ordinary` tells that there are no special
-    values.
+    `exponentials` are those of z; what takes no part has -inf there and 0. Winners are where
+    `shifted` is 0, and their exponential is 1. `residual` is the rounding error of z, where it is
+    carried along. `ordinary` tells that there are no special values.
     """
 
     peak: Array
@@ -83,7 +83,7 @@ def lift(a: Admitted, *, invariant: bool) -> Slices:
         t = xp.where(t >= 0, t, math.nan)  # negative but traced: no error to raise
         t = xp.where(t == 0, 1.0, t)
     origin = xp.where(xp.abs(peak) == math.inf, 0.0, peak)
-    takes_part = (x != -math.inf) & (~hard | (x == peak)) & ~(x < lowest(xp, origin, t))
+    takes_part = (x != -math.inf) & (~hard | (x == peak)) & ~(x < overflow_bound(xp, origin, t))
     x = xp.where(takes_part & ~hard, x, origin)
 
     z, residual = _shift(a, x, origin, t)
@@ -98,12 +98,12 @@ def lift(a: Admitted, *, invariant: bool) -> Slices:
     return Slices(peak, z, residual, e, ordinary=False)
 
 
-def total(a: Admitted, s: Slices) -> Array:
+def total_of(a: Admitted, s: Slices) -> Array:
     """Add up the exponentials of each slice: 1 + rest."""
     return a.xp.astype(stable_sum(a.xp, s.exponentials, a.axes), s.exponentials.dtype)
 
 
-def rest(a: Admitted, s: Slices) -> Array:
+def rest_of(a: Admitted, s: Slices) -> Array:
     """Add up the exponentials of each slice without the winner's 1.
 
     Winners are where z is 0, all of them if they tie. Taking 1 from each exponential there, and
@@ -155,7 +155,7 @@ def _is_ordinary(a: Admitted, peak: Array) -> bool:
     if not is_numpy(peak) or a.compensated:
         return False
     limits = a.xp.finfo(peak.dtype)
-    calm = bool((abs(peak) < limits.max * limits.eps).all())
+    calm = bool((abs(peak) < limits.max * limits.eps / 8).all())
     t = a.temperature
     return calm and (t is None or bool(((t >= 1) & (t < math.inf)).all()))
 
@@ -166,18 +166,28 @@ def _shift(a: Admitted, x: Array, origin: Array, t: Array | None) -> tuple[Array
     if t is None:
         z = x - origin
         return z, difference_residual(x, origin, z) if a.compensated else None
-    # 1 / T**2, which derivatives contain, is not representable below.
-    t = xp.where(t < math.sqrt(xp.finfo(x.dtype).smallest_normal), stop_gradient(t), t)
     # Halving both sides is exact, and keeps the difference of the largest numbers finite.
     half = xp.where(t > 1, 0.5, xp.ones_like(t))
     x, origin, t = x * half, origin * half, t * half
     difference = x - origin
     # One divisor for each element: XLA would multiply by the rounded reciprocal of a shared one.
-    z = difference / xp.where(difference <= 0, t, 1.0)
+    z = difference / stop_gradient(xp.where(difference <= 0, t, 1.0)) * _unit_over(xp, t)
     if not a.compensated:
         return z, None
     residual = difference_residual(x, origin, difference)
     return z, quotient_residual(xp, difference, residual, t, z)
+
+
+def _unit_over(xp: Namespace, t: Array) -> Array:
+    """Return 1 with the derivatives of 1 / t relative to its value.
+
+    The derivative of a quotient contains 1 / t**2, which leaves the range of numbers long before
+    1 / t does; this one does not.
+    """
+    finite = xp.where(t < math.inf, t, 1.0)
+    constant = stop_gradient(finite)
+    ratio = 1.0 / (1.0 + (finite - constant) / constant)
+    return xp.where(t >= 0, ratio, math.nan)
 
 
 def _relative_to_winner(a: Admitted, z: Array) -> Callable[[Array], Array]:
@@ -198,7 +208,7 @@ def _relative_to_winner(a: Admitted, z: Array) -> Callable[[Array], Array]:
     return relative
 
 
-def lowest(xp: Namespace, origin: Array, t: Array | None) -> Array:
+def overflow_bound(xp: Namespace, origin: Array, t: Array | None) -> Array:
     """Return the logit of each slice below which z would overflow; it takes no part."""
     limits = xp.finfo(origin.dtype)
     # In quarters, so that the sum below is finite. Two logits are at most twice the largest

@@ -102,5 +102,5 @@ def logsumexp(
         y = xp.astype(xp.sum(a.logits, axis=a.axes, keepdims=True) - math.inf, a.dtype)
     else:
         slices = lift_weighted(a) if a.weights is not None else fold.lift(a, invariant=False)
-        y = fold.finish(a, slices, fold.rest(a, slices))
+        y = fold.finish(a, slices, fold.rest_of(a, slices))
     return as_array(y if keepdims and not a.lone else xp.squeeze(y, axis=a.axes))

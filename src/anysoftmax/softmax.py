@@ -224,7 +224,7 @@ def log_softmax(
         y = a.xp.astype(a.logits, a.dtype)
     else:
         slices = fold.lift(a, invariant=True)
-        y = fold.log_shares(a, slices, fold.rest(a, slices))
+        y = fold.log_shares(a, slices, fold.rest_of(a, slices))
     return _deliver(a, y, out)
 
 
@@ -242,7 +242,7 @@ def softmax_steps(
 
 def _steps(a: Admitted) -> SoftmaxSteps:
     slices = fold.lift(a, invariant=True)
-    total = fold.total(a, slices)
+    total = fold.total_of(a, slices)
     shares = fold.shares(a, slices, total)
     return SoftmaxSteps(a.logits, slices.shifted, slices.exponentials, total, shares)
 

@@ -18,7 +18,7 @@ import math
 
 from anysoftmax.admission import Admitted
 from anysoftmax.arrays import Array, stop_gradient
-from anysoftmax.fold import Slices, lowest
+from anysoftmax.fold import Slices, overflow_bound
 
 
 def lift_weighted(a: Admitted) -> Slices:
@@ -27,13 +27,15 @@ def lift_weighted(a: Admitted) -> Slices:
     w: Array = a.weights
     if a.where is not None:
         x = xp.where(a.where, x, -math.inf)
+        w = xp.where(a.where, w, 0.0)
     weightless = w == 0
     x = xp.where(weightless & ~(xp.abs(x) < math.inf), -math.inf, x)
     positive = w > 0
     logs = xp.where(positive, xp.log(xp.where(positive, w, 1.0)), math.nan)
     logs = stop_gradient(xp.where(weightless, 0.0, logs))
 
-    weighed = xp.where(weightless, -math.inf, x + logs)
+    absent = weightless | (x == -math.inf)
+    weighed = xp.where(absent, -math.inf, xp.where(absent, 0.0, x) + logs)
     top = stop_gradient(xp.max(weighed, axis=a.axes, keepdims=True))
     plain = xp.abs(top) < math.inf  # neither nothing, nor infinity, nor NaN
 
@@ -48,17 +50,24 @@ def lift_weighted(a: Admitted) -> Slices:
     log_unit = of_heaviest(logs, heaviest, 0.0)
     peak = xp.where(plain, origin + log_unit, top)
 
-    # NaN stays in, to spoil its slice; beside +inf nothing else matters.
-    takes_part = (x != -math.inf) & (top != math.inf)
-    takes_part = takes_part & ~(x < lowest(xp, origin, None)) & ~(x > -lowest(xp, -origin, None))
+    # In the other slices the peak says it all: NaN, +inf, or -inf if nothing takes part.
+    takes_part = plain & (x != -math.inf)
+    takes_part = (
+        takes_part
+        & ~(x < overflow_bound(xp, origin, None))
+        & ~(x > -overflow_bound(xp, -origin, None))
+    )
     difference = xp.where(takes_part, x, origin) - origin
     z = xp.where(takes_part & ~weightless, difference + (logs - log_unit), -math.inf)
+    z = xp.where(weighed == math.inf, 0.0, z)
 
     largest = math.log(xp.finfo(origin.dtype).max) - 1
     near = takes_part & ((xp.abs(difference) < largest / 2) | weightless)
     exponent = xp.where(near, difference, 0.0)
     quotient = xp.where(near, w, 0.0) / unit
     by_factors = quotient * xp.exp(xp.where(exponent < largest, exponent, largest))
-    factor = xp.where(positive, w, 1.0)  # 1 in value, with the derivative of the logarithm
+    factor = xp.where(
+        takes_part & positive, w, 1.0
+    )  # 1 in value, with the derivative of the logarithm
     by_logarithms = xp.exp(z) * (factor / stop_gradient(factor))
     return Slices(peak, z, None, xp.where(near, by_factors, by_logarithms), ordinary=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -22,31 +23,28 @@ FUNCTIONS = ("softmax", "log_softmax", "logsumexp")
 def inputs_unchanged(backend: Backend, functions: Any) -> None:
     """Logits, mask, temperature and weights hold the same bits afterwards."""
     numbers = np.asarray([[0.5, 2.0, -1.25], [3.0, 3.0, 0.0]])
-    for name in backend.some(backend.dtypes):
-        for layout in backend.some(backend.layouts):
-            x = backend.array(numbers, dtype=name, layout=layout)
-            mask = backend.array(numbers < 3)
-            column = backend.array(np.asarray([[0.5], [2.0]]), dtype=name)
-            factors = backend.array(numbers > 0, dtype=name)
-            inputs = (x, mask, column, factors)
-            before = [backend.to_numpy(a).tobytes() for a in inputs]
-            for precision in backend.some(("highest", "default")):
-                options = {"where": mask, "precision": precision}
-                results = [
-                    backend.evaluate(functions.softmax, x, temperature=column, **options),
-                    backend.evaluate(functions.log_softmax, x, temperature=column, **options),
-                    backend.evaluate(functions.softmax, x),
-                    backend.evaluate(functions.logsumexp, x, axis=1, weights=factors, **options),
-                ]
-                for result in results:
-                    backend.to_numpy(result)
-                after = [backend.to_numpy(a).tobytes() for a in inputs]
-                assert before == after, f"an input of {name} was written to"
-                if backend.writes_out and backend.library != "cupy":
-                    own = backend.to_numpy(x)
-                    for result in results:
-                        shared = np.shares_memory(own, backend.to_numpy(result))
-                        assert not shared, "the result is a view of the logits"
+    ways = product(backend.dtypes, backend.layouts, ("default", "highest"))
+    for name, layout, precision in backend.some(ways):
+        x = backend.array(numbers, dtype=name, layout=layout)
+        mask = backend.array(numbers < 3)
+        column = backend.array(np.asarray([[0.5], [2.0]]), dtype=name)
+        factors = backend.array(numbers > 0, dtype=name)
+        inputs = (x, mask, column, factors)
+        before = [backend.to_numpy(a).tobytes() for a in inputs]
+        options = {"where": mask, "precision": precision}
+        results = [
+            backend.evaluate(functions.softmax, x, temperature=column, **options),
+            backend.evaluate(functions.log_softmax, x, temperature=column, **options),
+            backend.evaluate(functions.softmax, x),
+            backend.evaluate(functions.logsumexp, x, axis=1, weights=factors, **options),
+        ]
+        values = [backend.to_numpy(result) for result in results]
+        after = [backend.to_numpy(a).tobytes() for a in inputs]
+        assert before == after, f"an input of {name} was written to"
+        if backend.writes_out and backend.library != "cupy":
+            own = backend.to_numpy(x)
+            shared = any(np.shares_memory(own, value) for value in values)
+            assert not shared, "the result is a view of the logits"
 
 
 @law(

@@ -1,0 +1,1 @@
+"""Deliberately wrong functions: every law is shown to be able to fail."""

@@ -1,0 +1,1 @@
+"""Bugs of other libraries, each named by the thread that reports it."""
