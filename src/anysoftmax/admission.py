@@ -308,8 +308,9 @@ def admit_companion(xp: Namespace, name: str, value: Any, logits: Array) -> Arra
     """Return an array that goes with the logits: numbers and lists join their library."""
     array = admit_array(value, name)
     if isinstance(value, (numbers.Number, list, tuple)):
-        real = array.dtype.kind in "iuf"
-        dtype = logits.dtype if real else xp.bool if array.dtype.kind == "b" else None
+        if array.dtype.kind == "c":
+            raise TypeError(f"{name} must be real: got {describe(value)}; choose a part of it")
+        dtype = xp.bool if array.dtype.kind == "b" else logits.dtype
         return constant(xp, array.tolist(), dtype, logits)
     if array_namespace(array) is not xp:
         raise TypeError(

@@ -101,7 +101,9 @@ def device(x: Array) -> object:
 
 def constant(xp: Namespace, value: float | list[Any], dtype: DType | None, like: Array) -> Array:
     """Make an array of numbers on the device of `like`."""
-    return xp.asarray(value, dtype=dtype, **_place(xp, like))
+    # Cubed combines only arrays of one spec: where it computes, and with how much memory.
+    place = {"spec": like.spec} if xp.__name__ == "cubed" else _place(xp, like)
+    return xp.asarray(value, dtype=dtype, **place)
 
 
 def narrow(xp: Namespace, x: Array, dtype: DType) -> Array:
@@ -178,8 +180,8 @@ def is_numpy(x: Array) -> bool:
 
 
 def _place(xp: Namespace, x: Array) -> dict[str, Any]:
-    """Return the argument that makes arrays where `x` lies."""
-    # JAX, Dask and Cubed place arrays themselves; a traced array has no device to name.
+    """Return the argument that names the device of `x`, where the library wants it named."""
+    # JAX and Dask place arrays themselves; a traced array has no device to name.
     return {"device": x.device} if _is_torch(x) or xp.__name__ in PLACING else {}
 
 

@@ -15,6 +15,13 @@ from anysoftmax.cli.interrupts import clean_interrupts
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
+# A suite in the background of a shell ignores Ctrl-C, and its children would as well.
+COMMAND = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from anysoftmax.cli import main
+main()
+"""
 ROWS = 40_000_000  # half a gigabyte with a hole for content: seconds of work, no room on the disk
 
 
@@ -30,7 +37,7 @@ def test_an_interrupted_apply_leaves_no_half_file(tmp_path, number, status, over
         arguments.append("--overwrite")
     before = sorted(path.name for path in tmp_path.iterdir())
     process = subprocess.Popen(
-        [sys.executable, "-m", "anysoftmax.cli", *arguments],
+        [sys.executable, "-c", COMMAND, *arguments],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
     )
