@@ -184,7 +184,7 @@ def admit_float(xp: Namespace, x: Array, dtype: Any) -> Array:
         )
     if dtype is not None:
         wanted = dtype if isinstance(dtype, str) else dtype_name(dtype)
-        own = getattr(xp, wanted, None) if wanted in FLOATS else None
+        own = floating_dtype(xp, wanted)
         if own is None or not (isinstance(dtype, str) or own == dtype):
             raise TypeError(
                 f"dtype must be a real floating dtype of {library_name(x)}: got {dtype!r};"
@@ -192,6 +192,16 @@ def admit_float(xp: Namespace, x: Array, dtype: Any) -> Array:
             )
         return narrow(xp, x, own) if is_floating(x.dtype) else xp.astype(x, own)
     return x if is_floating(x.dtype) else xp.astype(x, default_float(xp, x))
+
+
+def floating_dtype(xp: Namespace, name: str) -> DType | None:
+    """Return the library's floating dtype of a name, or None if it has none."""
+    import numpy as np
+
+    if name not in FLOATS:
+        return None
+    # Dask computes in every dtype of NumPy, but its namespace lists the standard's only.
+    return getattr(xp, name, np.dtype(name) if xp.__name__.endswith("dask.array") else None)
 
 
 def working_dtype(xp: Namespace, x: Array, *, highest: bool) -> DType:

@@ -33,7 +33,13 @@ def array_namespace(x: Array) -> Namespace:
     if xp is None:
         import array_api_compat
 
-        xp = _namespaces[type(x)] = array_api_compat.array_namespace(x)
+        if _is_torch(x):  # torch.compile cannot trace the general way
+            from array_api_compat import torch as torch_namespace
+
+            xp = torch_namespace
+        else:
+            xp = array_api_compat.array_namespace(x)
+        _namespaces[type(x)] = xp
     return xp
 
 

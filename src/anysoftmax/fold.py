@@ -51,8 +51,8 @@ class Slices(NamedTuple):
     """Slices of logits after the shift: all that the results are made of.
 
     `peak` is the largest logit of each slice, of length 1 along the axes. `shifted` is z, and
-    `exponentials` are those of z; what takes no part has -inf there and 0. Winners are where
-    `shifted` is 0, and their exponential is 1. `residual` is the rounding error of z, where it is
+    `exponentials` are those of z; what takes no part has -inf there and 0. A winner's
+    `shifted` is 0, its exponential 1. `residual` is the rounding error of z, where it is
     carried along. `ordinary` tells that there are no special values.
     """
 
@@ -106,13 +106,14 @@ def total_of(a: Admitted, s: Slices) -> Array:
 def rest_of(a: Admitted, s: Slices) -> Array:
     """Add up the exponentials of each slice without the winner's 1.
 
-    Winners are where z is 0, all of them if they tie. Taking 1 from each exponential there, and
+    Winners are where the exponential is 1, all of them if they tie. Taking 1 from each there, and
     adding the number of winners less one, leaves no term that a small rest could vanish beside. To
     differentiation a winner's `e - 1` is still `e`, so that ties have the right derivatives of
     every order.
     """
     xp, e = a.xp, s.exponentials
-    winners = xp.astype(s.shifted == 0, e.dtype)
+    # Not where z is 0: under jit XLA may judge the two uses below differently, if z is subnormal.
+    winners = xp.floor(e)
     others = stable_sum(xp, e - winners, a.axes)
     number = stable_sum(xp, winners, a.axes)
     return xp.astype(others + (number - 1.0), e.dtype)

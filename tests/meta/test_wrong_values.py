@@ -223,6 +223,16 @@ def test_highest_precision_ignored(prosecution: Prosecution) -> None:
     prosecution.assert_acquitted("default-accuracy", softmax=ordinary)
 
 
+def test_all_but_tied_logits_lost(prosecution: Prosecution) -> None:
+    def losing(x, /, *, axis=None, **options):
+        y = logsumexp(x, axis=axis, **options)
+        if not np.all(np.abs(x) < 1e-30) or not x.size or y.dtype == np.float16:
+            return y
+        return np.max(x, axis=axis)
+
+    prosecution.assert_caught("vanishing-distances", logsumexp=losing)
+
+
 def test_weights_as_a_mask(prosecution: Prosecution) -> None:
     def masking(x, /, *, weights=None, where=None, **options):
         if weights is not None:

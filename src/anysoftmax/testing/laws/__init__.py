@@ -34,6 +34,7 @@ LAWS: tuple[Law, ...] = (
     accuracy.default_accuracy,
     accuracy.highest_accuracy,
     accuracy.saturated_winner,
+    accuracy.vanishing_distances,
     accuracy.weighted_accuracy,
     accuracy.shapes,
     accuracy.sixteen_bit_sums,

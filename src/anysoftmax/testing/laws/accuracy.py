@@ -22,6 +22,7 @@ __all__ = [
     "saturated_winner",
     "shapes",
     "sixteen_bit_sums",
+    "vanishing_distances",
     "weighted_accuracy",
 ]
 
@@ -68,6 +69,19 @@ def saturated_winner(backend: Backend, functions: Any) -> None:
             got = case.call(backend, functions, "log_softmax", precision=precision)
             assert (got[:, 0] < 0).all(), f"{dtype}: winners ahead by {gaps} have {got[:, 0]}"
             judge(got, case.expect(backend, "log_softmax", precision=precision))
+
+
+@law(fault="logits closer than the smallest normal number count neither as tied nor as apart")
+def vanishing_distances(backend: Backend, functions: Any) -> None:
+    """Logits whose differences are subnormal, or flushed to 0, are all but tied: each counts."""
+    for dtype in backend.some([d for d in backend.dtypes if not FORMATS[d].is_16_bit]):
+        smallest = np.finfo(dtype).tiny
+        steps = np.asarray([[0, 1, 2, 3, 5], [9, 9, 8, 0, 4], [-7, -1, -1, -2, -3]], dtype)
+        for base in (smallest * 4, smallest * 1e5):
+            # Neighbours of a number so small are less than the smallest normal one apart.
+            case = Case(base + steps * np.spacing(base), dtype)
+            for function in FUNCTIONS:
+                judge(case.call(backend, functions, function), case.expect(backend, function))
 
 
 @law(fault="weights of logsumexp are not factors of the exponentials")

@@ -11,8 +11,10 @@ For one slice, with p the probabilities, z = (x - m) / T and g the cotangent of 
 No sum holds a term of an element with itself: it would cancel, and a saturated winner's derivative
 is what is left. A derivative can be known no better than its terms, and a term no better than its
 exponentials, whose relative error grows with the distance of the logit from the winner. Hence
-`Gradient.scale`: the sum over the terms of (16 + distance) times the term's magnitude, where
-the distance is that of the farther of the two elements the term is made of.
+`Gradient.scale`: the sum over the terms of (16 + distance) times the term's magnitude, for
+T != 1 (16 + 2 distance). The distance is the element's own, or that of the other element of the
+term if it is farther: a winner, itself at distance 0, has a derivative that is made of the
+others' shares.
 """
 
 from __future__ import annotations
@@ -55,11 +57,10 @@ class _Terms:
         self.terms: list[Exact] = []
         self.scales: list[Exact] = []
 
-    def add(self, positive: Exact, negative: Exact, distance: Exact) -> None:
-        """Add the difference of two terms of like distance."""
-        self.terms.append(positive - negative)
-        magnitude = abs(positive) + abs(negative)
-        self.scales.append((CONSTANT + distance) * magnitude if magnitude else ZERO)
+    def add(self, term: Exact, distance: Exact) -> None:
+        """Add a term that is known to (16 + distance) u."""
+        self.terms.append(term)
+        self.scales.append((CONSTANT + distance) * abs(term) if term else ZERO)
 
     def total(self) -> tuple[Exact, Exact]:
         return PRECISE.fsum(self.terms), PRECISE.fsum(self.scales)
@@ -127,13 +128,21 @@ def _add_terms(  # noqa: PLR0917
     t = known.temperature[i]
     p_i, p_j = known.softmax[i], known.softmax[j]
     z_i, z_j = -known.distance[i], -known.distance[j]
-    distance = max(known.distance[i], known.distance[j])
+    # At another temperature than 1 two roundings separate z from the logits, as in the forward
+    # pass: the quotient's besides the shift's.
+    roundings = 1 if t == 1 else 2
+    own, other = roundings * known.distance[i], roundings * known.distance[j]
+    farther = max(own, other)
     if function == "softmax":
-        entry.add(p_i * p_j * g[i] / t, p_i * p_j * g[j] / t, distance)
-        over_t.add(-g[i] * p_i * p_j * z_i / t, -g[i] * p_i * p_j * z_j / t, distance)
+        entry.add(p_i * p_j * g[i] / t, farther)
+        entry.add(-p_i * p_j * g[j] / t, farther)
+        over_t.add(-g[i] * p_i * p_j * z_i / t, farther)
+        over_t.add(g[i] * p_i * p_j * z_j / t, farther)
     else:
-        entry.add(g[i] * p_j / t, p_i * g[j] / t, distance)
-        over_t.add(-g[i] * p_j * z_i / t, -g[i] * p_j * z_j / t, distance)
+        entry.add(g[i] * p_j / t, farther)
+        entry.add(-p_i * g[j] / t, own)
+        over_t.add(-g[i] * p_j * z_i / t, other)
+        over_t.add(g[i] * p_j * z_j / t, other)
 
 
 def logsumexp_gradients(
