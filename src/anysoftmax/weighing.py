@@ -51,12 +51,9 @@ def lift_weighted(a: Admitted) -> Slices:
     peak = xp.where(plain, origin + log_unit, top)
 
     # In the other slices the peak says it all: NaN, +inf, or -inf if nothing takes part.
-    takes_part = plain & (x != -math.inf)
-    takes_part = (
-        takes_part
-        & ~(x < overflow_bound(xp, origin, None))
-        & ~(x > -overflow_bound(xp, -origin, None))
-    )
+    too_low = x < overflow_bound(xp, origin, None)
+    too_high = x > -overflow_bound(xp, -origin, None)
+    takes_part = plain & (x != -math.inf) & ~too_low & ~too_high
     difference = xp.where(takes_part, x, origin) - origin
     z = xp.where(takes_part & ~weightless, difference + (logs - log_unit), -math.inf)
     z = xp.where(weighed == math.inf, 0.0, z)
@@ -66,8 +63,7 @@ def lift_weighted(a: Admitted) -> Slices:
     exponent = xp.where(near, difference, 0.0)
     quotient = xp.where(near, w, 0.0) / unit
     by_factors = quotient * xp.exp(xp.where(exponent < largest, exponent, largest))
-    factor = xp.where(
-        takes_part & positive, w, 1.0
-    )  # 1 in value, with the derivative of the logarithm
+    factor = xp.where(takes_part & positive, w, 1.0)
+    # The quotient is 1; it brings back the derivative that stopped at the logarithm.
     by_logarithms = xp.exp(z) * (factor / stop_gradient(factor))
     return Slices(peak, z, None, xp.where(near, by_factors, by_logarithms), ordinary=False)
