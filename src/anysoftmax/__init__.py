@@ -14,14 +14,25 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
+from anysoftmax import kernels
 from anysoftmax.errors import AxisError
 from anysoftmax.explanation import explain
 from anysoftmax.logsumexp import logsumexp
 from anysoftmax.softmax import log_softmax, softmax
+from anysoftmax.threads import workers
 
 __version__ = "0.1.0"
 
-__all__ = ["AxisError", "explain", "log_softmax", "logsumexp", "softmax", "testing"]
+__all__ = [
+    "AxisError",
+    "explain",
+    "kernels",
+    "log_softmax",
+    "logsumexp",
+    "softmax",
+    "testing",
+    "workers",
+]
 
 
 def __getattr__(name: str) -> ModuleType:

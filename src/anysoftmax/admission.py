@@ -49,9 +49,10 @@ REMEDIES = {
 class Admitted(NamedTuple):
     """Arguments that fit together.
 
-    All arrays belong to the namespace `xp`. `logits`, `temperature` and `weights` have the dtype in
-    which the work is done; `dtype` is the result's. `compensated` asks the mathematics to carry
-    its rounding errors along, because no wider dtype is at hand that would make them small.
+    All arrays belong to the namespace `xp`. `logits` have the dtype they came in, so that a large
+    array can be cast a block at a time; `temperature` and `weights` have the dtype `work`, in which
+    the work is done; `dtype` is the result's. `compensated` asks the mathematics to carry its
+    rounding errors along, because no wider dtype is at hand that would make them small.
     `lone` tells that every element is a slice of its own (0-d logits, or `axis=()`): the arrays
     have then got a last axis of length 1, which the result must lose again.
     """
@@ -62,6 +63,7 @@ class Admitted(NamedTuple):
     where: Array | None
     temperature: Array | None
     weights: Array | None
+    work: DType
     dtype: DType
     compensated: bool
     lone: bool
@@ -82,17 +84,14 @@ def admit(
         raise ValueError(f"precision={precision!r} is unknown: use one of {PRECISIONS}")
     logits = admit_array(x)
     xp = array_namespace(logits)
-    logits = admit_float(xp, logits, dtype)
+    own = result_dtype(xp, logits, dtype)
+    work = working_dtype(xp, own, logits, highest=precision == "highest")
     axes = admit_axis(axis, tuple(logits.shape))
     mask = admit_where(xp, where, logits)
-    scale = admit_temperature(xp, temperature, logits, axes)
-
-    own = logits.dtype
-    work = working_dtype(xp, logits, highest=precision == "highest")
-    if work != own:
-        logits = xp.astype(logits, work)
-        scale = None if scale is None else xp.astype(scale, work)
-    factors = admit_weights(xp, weights, logits)
+    scale = admit_temperature(xp, temperature, logits, own, axes)
+    if scale is not None and work != own:
+        scale = xp.astype(scale, work)
+    factors = admit_weights(xp, weights, logits, work)
 
     lone = not axes
     if lone:
@@ -103,7 +102,16 @@ def admit(
         )
         axes = (logits.ndim - 1,)
     compensated = precision == "highest" and work == own
-    return Admitted(xp, logits, axes, mask, scale, factors, own, compensated, lone)
+    return Admitted(xp, logits, axes, mask, scale, factors, work, own, compensated, lone)
+
+
+def in_working_dtype(a: Admitted) -> Array:
+    """Return the logits in the dtype of the work, rounded to that of the result before."""
+    xp, x = a.xp, a.logits
+    if x.dtype == a.work:
+        return x
+    x = narrow(xp, x, a.dtype) if is_floating(x.dtype) else xp.astype(x, a.dtype)
+    return x if a.dtype == a.work else xp.astype(x, a.work)
 
 
 def admit_array(x: object, name: str = "logits") -> Array:
@@ -122,7 +130,7 @@ def admit_array(x: object, name: str = "logits") -> Array:
             f"{name} must be an array or nested lists of numbers: got {describe(x)};"
             " pass an array of NumPy, JAX, PyTorch or another array API library"
         ) from None
-    if xp.__name__ == "array_api_compat.numpy":
+    if xp.__name__ == "numpy":
         return admit_numpy(x, name)
     if package == "torch" and str(x.layout) != "torch.strided":  # type: ignore[attr-defined]
         raise TypeError(f"{name} must be dense: got {describe(x)}; pass x.to_dense()")
@@ -175,8 +183,8 @@ def admit_numpy(x: Any, name: str) -> Array:
     return plain if plain.dtype.isnative else plain.astype(plain.dtype.newbyteorder("="))
 
 
-def admit_float(xp: Namespace, x: Array, dtype: Any) -> Array:
-    """Return `x` in a real floating dtype: its own, the asked-for, or the library's default."""
+def result_dtype(xp: Namespace, x: Array, dtype: Any) -> DType:
+    """Return the result's real floating dtype: the asked-for, the logits', or the default."""
     if not (is_floating(x.dtype) or is_integral(xp, x.dtype)):
         raise TypeError(
             f"logits must be real numbers: got {describe(x)};"
@@ -190,8 +198,8 @@ def admit_float(xp: Namespace, x: Array, dtype: Any) -> Array:
                 f"dtype must be a real floating dtype of {library_name(x)}: got {dtype!r};"
                 " use for example float32"
             )
-        return narrow(xp, x, own) if is_floating(x.dtype) else xp.astype(x, own)
-    return x if is_floating(x.dtype) else xp.astype(x, default_float(xp, x))
+        return own
+    return x.dtype if is_floating(x.dtype) else default_float(xp, x)
 
 
 def floating_dtype(xp: Namespace, name: str) -> DType | None:
@@ -204,16 +212,16 @@ def floating_dtype(xp: Namespace, name: str) -> DType | None:
     return getattr(xp, name, np.dtype(name) if xp.__name__.endswith("dask.array") else None)
 
 
-def working_dtype(xp: Namespace, x: Array, *, highest: bool) -> DType:
+def working_dtype(xp: Namespace, dtype: DType, x: Array, *, highest: bool) -> DType:
     """Choose the dtype to compute in: float32 for 16-bit logits, float64 for the highest precision.
 
     Sums and exponentials of 16-bit numbers lose the small classes; in float32 all that is left of
     their error is the rounding of the result.
     """
-    name = dtype_name(x.dtype)
+    name = dtype_name(dtype)
     if highest and name in {"float16", "bfloat16", "float32"} and has_float64(xp, x):
         return xp.float64
-    return xp.float32 if name in {"float16", "bfloat16"} else x.dtype
+    return xp.float32 if name in {"float16", "bfloat16"} else dtype
 
 
 def admit_axis(axis: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -259,12 +267,12 @@ def admit_where(xp: Namespace, where: Any, logits: Array) -> Array | None:
 
 
 def admit_temperature(
-    xp: Namespace, temperature: Any, logits: Array, axes: tuple[int, ...]
+    xp: Namespace, temperature: Any, logits: Array, dtype: DType, axes: tuple[int, ...]
 ) -> Array | None:
-    """Return the temperature in the dtype of the logits, or None if it is the number 1."""
+    """Return the temperature in the result's dtype, or None if it is the number 1."""
     if is_number(temperature) and temperature == 1:
         return None
-    t, least = admit_real(xp, "temperature", temperature, logits)
+    t, least = admit_real(xp, "temperature", temperature, logits, dtype)
     if least is not None and not least >= 0:
         raise ValueError(
             f"temperature must be 0 or more, inf included: got {describe(temperature)};"
@@ -275,11 +283,11 @@ def admit_temperature(
     return t
 
 
-def admit_weights(xp: Namespace, weights: Any, logits: Array) -> Array | None:
-    """Return the weights in the dtype of the logits."""
+def admit_weights(xp: Namespace, weights: Any, logits: Array, dtype: DType) -> Array | None:
+    """Return the weights in the dtype of the work."""
     if weights is None:
         return None
-    w, least = admit_real(xp, "weights", weights, logits)
+    w, least = admit_real(xp, "weights", weights, logits, dtype)
     if least is not None and least < 0:
         raise ValueError(
             f"weights must be 0 or more: got {describe(weights)}, negative ones among them;"
@@ -289,24 +297,26 @@ def admit_weights(xp: Namespace, weights: Any, logits: Array) -> Array | None:
     return w
 
 
-def admit_real(xp: Namespace, name: str, value: Any, logits: Array) -> tuple[Array, float | None]:
-    """Return real numbers in the dtype of the logits, and the least of them if it is known."""
+def admit_real(
+    xp: Namespace, name: str, value: Any, logits: Array, dtype: DType
+) -> tuple[Array, float | None]:
+    """Return real numbers in a floating dtype, and the least of them if it is known."""
     if is_number(value):
         try:
             number = float(value)
         except OverflowError:  # an integer beyond all floating numbers
             number = math.inf if value > 0 else -math.inf
-        limit = overflow_threshold(logits.dtype)
+        limit = overflow_threshold(dtype)
         rounded = number if not abs(number) >= limit else math.copysign(math.inf, number)
-        return constant(xp, rounded, logits.dtype, logits), number
-    array = admit_companion(xp, name, value, logits)
+        return constant(xp, rounded, dtype, logits), number
+    array = admit_companion(xp, name, value, logits, dtype)
     if not (is_floating(array.dtype) or is_integral(xp, array.dtype)):
         raise TypeError(f"{name} must be a real number or an array of them: got {describe(value)}")
     # Numbers in a list are known even where the library makes traced or lazy arrays of them.
     least = smallest(read_numbers(value) if isinstance(value, (list, tuple)) else array)
     if is_integral(xp, array.dtype):
         array = xp.astype(array, default_float(xp, logits))
-    return narrow(xp, array, logits.dtype), least
+    return narrow(xp, array, dtype), least
 
 
 def is_number(value: Any) -> bool:
@@ -314,14 +324,19 @@ def is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def admit_companion(xp: Namespace, name: str, value: Any, logits: Array) -> Array:
-    """Return an array that goes with the logits: numbers and lists join their library."""
+def admit_companion(
+    xp: Namespace, name: str, value: Any, logits: Array, dtype: DType | None = None
+) -> Array:
+    """Return an array that goes with the logits: numbers and lists join their library.
+
+    Real numbers get `dtype`, that of the logits by default.
+    """
     array = admit_array(value, name)
     if isinstance(value, (numbers.Number, list, tuple)):
         if array.dtype.kind == "c":
             raise TypeError(f"{name} must be real: got {describe(value)}; choose a part of it")
-        dtype = xp.bool if array.dtype.kind == "b" else logits.dtype
-        return constant(xp, array.tolist(), dtype, logits)
+        real = logits.dtype if dtype is None else dtype
+        return constant(xp, array.tolist(), xp.bool if array.dtype.kind == "b" else real, logits)
     if array_namespace(array) is not xp:
         raise TypeError(
             f"{name} must belong to the library of the logits, {library_name(logits)}:"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AxisError"]
+__all__ = ["AxisError", "KernelError"]
 
 
 class AxisError(ValueError, IndexError):
@@ -18,4 +18,18 @@ class AxisError(ValueError, IndexError):
     Traceback (most recent call last):
         ...
     anysoftmax.errors.AxisError: axis 1 is out of range for an array of shape (2,): use -1 to 0
+    """
+
+
+class KernelError(RuntimeError):
+    r"""A kernel asked for by name is not installed, or not able to take these arguments.
+
+    Examples
+    --------
+    >>> import anysoftmax as asm
+    >>> with asm.kernels.use("native"):
+    ...     asm.softmax([1.0, 2.0])
+    Traceback (most recent call last):
+        ...
+    anysoftmax.errors.KernelError: the kernel 'native' computes no softmax of numpy arrays...
     """

@@ -39,12 +39,27 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from anysoftmax.admission import Admitted
+from anysoftmax.admission import Admitted, in_working_dtype
 from anysoftmax.arrays import Array, Namespace, is_numpy, narrow, stop_gradient, with_tangents
 from anysoftmax.compensation import difference_residual, quotient_residual
 from anysoftmax.summation import stable_sum
 
 DEEPEST = -12000.0  # exp underflows above it in every dtype, long double among them
+
+
+class Room(NamedTuple):
+    """Memory that the results of single steps may be written to, each as large as the logits.
+
+    Two steps may share memory if the later one no longer needs the earlier one's result. None is
+    for arrays that can't be written to, or must not be because derivatives are taken.
+    """
+
+    shifted: Array | None = None
+    exponentials: Array | None = None
+    winners: Array | None = None
+
+
+NO_ROOM = Room()
 
 
 class Slices(NamedTuple):
@@ -61,21 +76,32 @@ class Slices(NamedTuple):
     residual: Array | None
     exponentials: Array
     ordinary: bool
+    room: Room
 
 
-def lift(a: Admitted, *, invariant: bool) -> Slices:
+def participants(a: Admitted) -> Admitted:
+    """Return the logits in the dtype of the work, -inf for what is masked."""
+    x = in_working_dtype(a)
+    return a._replace(logits=x if a.where is None else a.xp.where(a.where, x, -math.inf))
+
+
+def peak_of(a: Admitted) -> Array:
+    """Return the largest logit of each slice, a constant to differentiation."""
+    return stop_gradient(a.xp.max(a.logits, axis=a.axes, keepdims=True))
+
+
+def lift(a: Admitted, peak: Array, room: Room, *, invariant: bool) -> Slices:
     """Shift each slice by its peak, divide it by its temperature and take exponentials.
 
     `invariant` tells that the result stays the same when all logits of a slice move together, as
     that of softmax does and that of log-sum-exp does not.
     """
     xp, x, t = a.xp, a.logits, a.temperature
-    if a.where is not None:
-        x = xp.where(a.where, x, -math.inf)
-    peak = stop_gradient(xp.max(x, axis=a.axes, keepdims=True))
     if _is_ordinary(a, peak):
-        z = x - peak if t is None else (x - peak) / t
-        return Slices(peak, z, None, xp.exp(z), ordinary=True)
+        z = into(room.shifted, xp.subtract, x, peak)
+        if t is not None:
+            z = into(room.shifted, xp.divide, z, t)
+        return Slices(peak, z, None, into(room.exponentials, xp.exp, z), ordinary=True, room=room)
 
     hard = peak == math.inf
     if t is not None:
@@ -95,60 +121,69 @@ def lift(a: Admitted, *, invariant: bool) -> Slices:
     if residual is not None:
         residual = stop_gradient(residual)
         e = e * (1.0 + residual)  # e * residual alone may underflow
-    return Slices(peak, z, residual, e, ordinary=False)
+    return Slices(peak, z, residual, e, ordinary=False, room=NO_ROOM)
 
 
 def total_of(a: Admitted, s: Slices) -> Array:
     """Add up the exponentials of each slice: 1 + rest."""
-    return a.xp.astype(stable_sum(a.xp, s.exponentials, a.axes), s.exponentials.dtype)
+    return stable_sum(a.xp, s.exponentials, a.axes)
 
 
-def rest_of(a: Admitted, s: Slices) -> Array:
-    """Add up the exponentials of each slice without the winner's 1.
+def terms_of_rest(a: Admitted, s: Slices) -> tuple[Array, Array]:
+    """Add up the exponentials of each slice without the winners' 1, and count the winners.
 
-    Winners are where the exponential is 1, all of them if they tie. Taking 1 from each there, and
-    adding the number of winners less one, leaves no term that a small rest could vanish beside. To
-    differentiation a winner's `e - 1` is still `e`, so that ties have the right derivatives of
-    every order.
+    Winners are where the exponential is 1, all of them if they tie. Taking 1 from each there
+    leaves no term that a small rest could vanish beside. To differentiation a winner's `e - 1` is
+    still `e`, so that ties have the right derivatives of every order.
     """
     xp, e = a.xp, s.exponentials
     # Not where z is 0: under jit XLA may judge the two uses below differently, if z is subnormal.
-    winners = xp.floor(e)
-    others = stable_sum(xp, e - winners, a.axes)
-    number = stable_sum(xp, winners, a.axes)
-    return xp.astype(others + (number - 1.0), e.dtype)
+    winners = into(s.room.winners, xp.floor, e)
+    others = into(s.room.exponentials, xp.subtract, e, winners)
+    return stable_sum(xp, others, a.axes), stable_sum(xp, winners, a.axes)
+
+
+def rest_of(a: Admitted, others: Array, winners: Array) -> Array:
+    """Add up what there is besides one winner: the others, and the winners that tie with it."""
+    return a.xp.astype(others + (winners - 1.0), a.work, copy=False)
 
 
 def shares(a: Admitted, s: Slices, total: Array) -> Array:
     """Softmax: each exponential's share of the total."""
     xp = a.xp
+    total = xp.astype(total, a.work, copy=False)
     if s.ordinary:
-        p = s.exponentials / total
+        p = into(s.room.exponentials, xp.divide, s.exponentials, total)
     else:
         p = s.exponentials / xp.where(total == 0, math.nan, total)
         p = xp.where(_undecided(a, s, total > 1), math.nan, p)
-    if a.where is not None:
-        p = xp.where(a.where, p, 0.0)
-    return xp.astype(p, a.dtype)
+        if a.where is not None:
+            p = xp.where(a.where, p, 0.0)
+    return xp.astype(p, a.dtype, copy=False)
 
 
 def log_shares(a: Admitted, s: Slices, rest: Array) -> Array:
     """Log-softmax: the logarithm of each share, exact for the winner too."""
     xp, z = a.xp, s.shifted
     if s.ordinary:
-        y = z - xp.log1p(rest)
+        y = into(s.room.shifted, xp.subtract, z, xp.log1p(rest))
     else:
         normaliser = _log1p(xp, rest, nothing=math.nan)
         y = z - normaliser if s.residual is None else z + (s.residual - normaliser)
         y = xp.where(_undecided(a, s, rest > 0), math.nan, y)
-    if a.where is not None:
-        y = xp.where(a.where, y, -math.inf)
+        if a.where is not None:
+            y = xp.where(a.where, y, -math.inf)
     return narrow(xp, y, a.dtype)
 
 
-def finish(a: Admitted, s: Slices, rest: Array) -> Array:
+def finish(a: Admitted, peak: Array, rest: Array) -> Array:
     """Log-sum-exp: the peak and the logarithm of what the others add."""
-    return narrow(a.xp, s.peak + _log1p(a.xp, rest, nothing=-math.inf), a.dtype)
+    return narrow(a.xp, peak + _log1p(a.xp, rest, nothing=-math.inf), a.dtype)
+
+
+def into(memory: Array | None, operation: Callable[..., Array], *operands: Array) -> Array:
+    """Return the result of an operation, written to `memory` if there is some."""
+    return operation(*operands) if memory is None else operation(*operands, out=memory)
 
 
 def _is_ordinary(a: Admitted, peak: Array) -> bool:
@@ -156,9 +191,10 @@ def _is_ordinary(a: Admitted, peak: Array) -> bool:
     if not is_numpy(peak) or a.compensated:
         return False
     limits = a.xp.finfo(peak.dtype)
-    calm = bool((abs(peak) < limits.max * limits.eps / 8).all())
+    bound = limits.max * limits.eps / 8
     t = a.temperature
-    return calm and (t is None or bool(((t >= 1) & (t < math.inf)).all()))
+    calm = -bound < peak.min() and peak.max() < bound
+    return bool(calm and (t is None or 0 < t.min() <= t.max() < math.inf))
 
 
 def _shift(a: Admitted, x: Array, origin: Array, t: Array | None) -> tuple[Array, Array | None]:

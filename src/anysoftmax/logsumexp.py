@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from anysoftmax import fold
 from anysoftmax.admission import admit
 from anysoftmax.arrays import Array, DType, as_array
-from anysoftmax.weighing import lift_weighted
+from anysoftmax.dispatch import compute
+from anysoftmax.operations import LOGSUMEXP, WEIGHTED_LOGSUMEXP
 
 __all__ = ["logsumexp"]
 
@@ -96,11 +95,5 @@ def logsumexp(
     np.float64(2.861995)
     """
     a = admit(x, axis=axis, weights=weights, where=where, dtype=dtype, precision=precision)
-    xp = a.xp
-    if 0 in a.logits.shape:
-        # The maximum of nothing is an error in every library; the sum of nothing is 0.
-        y = xp.astype(xp.sum(a.logits, axis=a.axes, keepdims=True) - math.inf, a.dtype)
-    else:
-        slices = lift_weighted(a) if a.weights is not None else fold.lift(a, invariant=False)
-        y = fold.finish(a, slices, fold.rest_of(a, slices))
-    return as_array(y if keepdims and not a.lone else xp.squeeze(y, axis=a.axes))
+    y = compute(LOGSUMEXP if a.weights is None else WEIGHTED_LOGSUMEXP, a)
+    return as_array(y if keepdims and not a.lone else a.xp.squeeze(y, axis=a.axes))

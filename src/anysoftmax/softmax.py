@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from anysoftmax import fold
-from anysoftmax.admission import Admitted, admit, admit_out
-from anysoftmax.arrays import Array, DType, as_array
+from anysoftmax.admission import admit, admit_out
+from anysoftmax.arrays import Array, DType
+from anysoftmax.dispatch import compute
+from anysoftmax.fold import NO_ROOM
+from anysoftmax.operations import LOG_SOFTMAX, SOFTMAX
 
 __all__ = ["SoftmaxSteps", "log_softmax", "softmax", "softmax_steps"]
 
@@ -126,8 +129,7 @@ def softmax(
     a = admit(x, axis=axis, temperature=temperature, where=where, dtype=dtype, precision=precision)
     if out is not None:
         admit_out(out, a)
-    p = a.xp.astype(a.logits, a.dtype) if _is_empty(a) else _steps(a).shares
-    return _deliver(a, p, out)
+    return compute(SOFTMAX, a, out)
 
 
 def log_softmax(
@@ -220,12 +222,7 @@ def log_softmax(
     a = admit(x, axis=axis, temperature=temperature, where=where, dtype=dtype, precision=precision)
     if out is not None:
         admit_out(out, a)
-    if _is_empty(a):
-        y = a.xp.astype(a.logits, a.dtype)
-    else:
-        slices = fold.lift(a, invariant=True)
-        y = fold.log_shares(a, slices, fold.rest_of(a, slices))
-    return _deliver(a, y, out)
+    return compute(LOG_SOFTMAX, a, out)
 
 
 def softmax_steps(
@@ -237,25 +234,8 @@ def softmax_steps(
     where: Any = None,
 ) -> SoftmaxSteps:
     """Return what `softmax` computes on its way, for explanations."""
-    return _steps(admit(x, axis=axis, temperature=temperature, where=where))
-
-
-def _steps(a: Admitted) -> SoftmaxSteps:
-    slices = fold.lift(a, invariant=True)
+    a = fold.participants(admit(x, axis=axis, temperature=temperature, where=where))
+    slices = fold.lift(a, fold.peak_of(a), NO_ROOM, invariant=True)
     total = fold.total_of(a, slices)
     shares = fold.shares(a, slices, total)
     return SoftmaxSteps(a.logits, slices.shifted, slices.exponentials, total, shares)
-
-
-def _is_empty(a: Admitted) -> bool:
-    return 0 in a.logits.shape
-
-
-def _deliver(a: Admitted, result: Array, out: Array | None) -> Array:
-    """Give the result the shape of the caller's logits, in `out` if there is one."""
-    if a.lone:
-        result = a.xp.squeeze(result, axis=-1)
-    if out is None:
-        return as_array(result)
-    out[...] = result
-    return out

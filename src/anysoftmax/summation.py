@@ -2,7 +2,9 @@
 
 Libraries add naively along some axes, PyTorch and NumPy among them: a million equal float32
 terms are then wrong in the third digit. Here the terms are added in the next wider dtype where
-there is one, else as a tree of pairs, whose error hardly grows with the number of terms.
+there is one, else as a tree of pairs, whose error hardly grows with the number of terms. NumPy
+would convert float32 terms one by one; the tree is faster there, or short sums where the terms lie
+next to one another.
 
 References
 ----------
@@ -12,19 +14,39 @@ References
 
 from __future__ import annotations
 
-from anysoftmax.arrays import Array, Namespace, dtype_name, has_float64
+from anysoftmax.arrays import Array, Namespace, dtype_name, has_float64, is_numpy
 
 BRANCHES = 8  # a power of two: equal terms then add up without any error
 LEAF = 12  # so few terms are added plainly, to 3.4 u at the worst, which are equal terms
+VECTOR = 256  # bytes of terms that NumPy's einsum adds up in pairs, by the processor's vectors
 
 
 def stable_sum(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     """Sum over `axes`, which stay as length 1. float32 terms may give a float64 sum."""
+    if is_numpy(x):
+        for axis in axes:
+            adjacent = x.strides[axis] == x.itemsize and x.shape[axis] > LEAF
+            x = (_vector_sum if adjacent else _tree_sum)(xp, x, axis)
+        return x
     if dtype_name(x.dtype) == "float32" and has_float64(xp, x):
         return xp.sum(x, axis=axes, dtype=xp.float64, keepdims=True)
     for axis in axes:
         x = _tree_sum(xp, x, axis)
     return x
+
+
+def _vector_sum(xp: Namespace, x: Array, axis: int) -> Array:
+    x = x.swapaxes(axis, -1)
+    length = VECTOR // x.itemsize
+    whole = x.shape[-1] - x.shape[-1] % length
+    total = xp.einsum("...i->...", x[..., whole:])
+    if whole:
+        sums = xp.einsum("...ji->...j", x[..., :whole].reshape(*x.shape[:-1], -1, length))
+        if x.itemsize == 4 or sums.shape[-1] <= LEAF:
+            total = xp.add.reduce(sums, axis=-1, dtype=xp.float64) + total
+        else:
+            total = _vector_sum(xp, sums, -1)[..., 0] + total
+    return total[..., None].swapaxes(axis, -1)
 
 
 def _tree_sum(xp: Namespace, x: Array, axis: int) -> Array:

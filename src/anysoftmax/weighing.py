@@ -18,7 +18,7 @@ import math
 
 from anysoftmax.admission import Admitted
 from anysoftmax.arrays import Array, stop_gradient
-from anysoftmax.fold import Slices, overflow_bound
+from anysoftmax.fold import NO_ROOM, Slices, overflow_bound
 
 
 def lift_weighted(a: Admitted) -> Slices:
@@ -26,7 +26,6 @@ def lift_weighted(a: Admitted) -> Slices:
     xp, x = a.xp, a.logits
     w: Array = a.weights
     if a.where is not None:
-        x = xp.where(a.where, x, -math.inf)
         w = xp.where(a.where, w, 0.0)
     weightless = w == 0
     x = xp.where(weightless & ~(xp.abs(x) < math.inf), -math.inf, x)
@@ -66,4 +65,5 @@ def lift_weighted(a: Admitted) -> Slices:
     factor = xp.where(takes_part & positive, w, 1.0)
     # The quotient is 1; it brings back the derivative that stopped at the logarithm.
     by_logarithms = xp.exp(z) * (factor / stop_gradient(factor))
-    return Slices(peak, z, None, xp.where(near, by_factors, by_logarithms), ordinary=False)
+    e = xp.where(near, by_factors, by_logarithms)
+    return Slices(peak, z, None, e, ordinary=False, room=NO_ROOM)

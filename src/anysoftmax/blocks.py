@@ -1,0 +1,249 @@
+"""How NumPy work is laid out: blocks that fit the cache, in a good order, shared among threads.
+
+NumPy runs one operation at a time over the whole of its operands. A large array is therefore cut
+into blocks of slices small enough to stay in a core's cache from the first operation to the last;
+slices too long for a block are cut into parts. There is no formula here: what is computed is an
+`Operation`.
+
+Two layouts cost NumPy much, as each of its inner loops is short then: few classes along the fast
+axis, and few slices along it. Such blocks are copied, so that the longer of the two is fast.
+
+The steps of a block write to memory that is allocated once for each call and thread: to the result
+itself where that fits, else to scratch. Memory allocated anew for each block would be handed out
+and cleared by the system again and again.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from threading import local
+from typing import NamedTuple
+
+from anysoftmax import fold
+from anysoftmax.admission import Admitted
+from anysoftmax.arrays import Array, DType
+from anysoftmax.fold import Room, Slices
+from anysoftmax.operations import Operation
+from anysoftmax.summation import stable_sum
+from anysoftmax.threads import for_each
+
+BLOCK = 2**19  # bytes: with the steps' scratch beside it, it fits a core's second-level cache
+WHOLE = 2**20  # bytes of a slice that is still not cut: its parts would be read twice
+SMALL = 2**14  # bytes of logits that are not worth laying out
+FEW_CLASSES = 2**8  # bytes of a slice: so few classes are copied to lie along the slow axis
+FEW_SLICES = 32  # along the fast axis: so few are copied, for the classes to lie along it
+FEW_ROWS = 64  # rows of a copy
+BUFFER = 1024
+WIDTH = 256  # slices side by side along the fast axis, if their blocks are not copied
+
+Cut = tuple[slice, ...]  # a range along each axis
+
+
+def run(operation: Operation, a: Admitted, out: Array | None) -> Array:
+    """Compute an operation of NumPy logits, in `out` if it can be used on the way."""
+    xp, x = a.xp, a.logits
+    if x.size * x.itemsize <= SMALL:
+        return operation(a)
+    if out is None or not _is_apart(a, out):
+        shape = [1 if operation.reduces and i in a.axes else n for i, n in enumerate(x.shape)]
+        out = xp.empty(shape, dtype=a.dtype)
+    blocks = _Blocks(operation, a, out)
+    for_each(blocks.compute, blocks.layout.slices)
+    return out
+
+
+class _Layout(NamedTuple):
+    """How an array is cut, and in which order of axes a block is computed.
+
+    `slices` are ranges of slices, `parts` ranges of classes that cut each of them. `order` is None
+    where blocks are computed as they lie.
+    """
+
+    slices: list[Cut]
+    parts: list[Cut]
+    order: tuple[int, ...] | None
+    long_rows: bool
+
+
+def _lay_out(operation: Operation, a: Admitted) -> _Layout:
+    x = a.logits
+    # From the slowest axis in memory to the fastest.
+    axes = sorted(range(x.ndim), key=lambda i: (x.shape[i] == 1, -abs(x.strides[i])))
+    classes = [i for i in axes if i in a.axes]
+    others = [i for i in axes if i not in a.axes]
+    fast = next((i for i in reversed(axes) if x.shape[i] > 1), axes[-1])
+    item = a.xp.dtype(a.work).itemsize
+    depth = math.prod(x.shape[i] for i in classes)
+    breadth = x.size // depth
+    width = max(1, BLOCK // (depth * item))
+    order = None
+    if fast in classes:
+        if depth * item <= FEW_CLASSES:
+            order = (*classes, *others)
+    elif x.shape[fast] < FEW_SLICES:
+        order = (*others, *classes)
+    else:
+        width = max(width, WIDTH)
+    width = min(width, breadth)
+    length = depth
+    if width * depth * item > WHOLE and operation.separable:
+        length = max(1, BLOCK // (width * item))
+    inner = length if fast in classes else min(width, x.shape[fast])
+    if order is not None:
+        inner = width if fast in classes else length
+    return _Layout(
+        _cuts(x, others, width), _cuts(x, classes, length), order, long_rows=inner > BUFFER // 2
+    )
+
+
+def _cuts(x: Array, axes: list[int], size: int) -> list[Cut]:
+    """Cut `axes` into ranges of about `size` elements together, whole along the fastest axes."""
+    ranges = [[slice(None)]] * x.ndim
+    for axis in reversed(axes):
+        step = min(size, x.shape[axis])
+        ranges[axis] = [slice(i, i + step) for i in range(0, x.shape[axis], step)]
+        size = max(1, size // step)
+    return list(product(*ranges))
+
+
+class _Blocks:
+    """The blocks of one call, each thread with scratch of its own."""
+
+    def __init__(self, operation: Operation, a: Admitted, out: Array) -> None:
+        self.layout = _lay_out(operation, a)
+        self._operation = operation
+        self._a = _broadcast(a)
+        self._out = out
+        self._thread = local()
+        # Results of the steps may be written to the result itself if they are its like.
+        self._in_place = not operation.reduces and self.layout.order is None and out.dtype == a.work
+
+    def compute(self, cut: Cut) -> None:
+        """Compute one block of slices, part by part if they are long."""
+        # Temperatures below 1 may overflow to -inf, as they should.
+        with self._a.xp.errstate(all="ignore"):
+            if self.layout.long_rows:
+                self._a.xp.setbufsize(BUFFER)
+            if len(self.layout.parts) == 1:
+                a, room = self._load(cut)
+                self._store(cut, room, self._operation(a, room))
+            else:
+                self._compute_parts([_both(cut, part) for part in self.layout.parts])
+
+    def _compute_parts(self, cuts: list[Cut]) -> None:
+        xp, operation = self._a.xp, self._operation
+        numbers = range(len(cuts))
+        peaks: dict[int, Array] = {}
+        sums: dict[int, tuple[Array, ...]] = {}
+        lifted: dict[int, tuple[Admitted, Slices]] = {}
+
+        def find_peak(i: int) -> None:
+            a, _ = self._load(cuts[i])
+            peaks[i] = fold.peak_of(fold.participants(a))
+
+        def lift(i: int) -> tuple[Admitted, Slices]:
+            a, room = self._load(cuts[i])
+            a = fold.participants(a)
+            return a, operation.lift(a, peak, room)
+
+        def add_up(i: int) -> None:
+            a, slices = lift(i)
+            sums[i] = operation.add_up(a, slices)
+            if self._in_place and slices.ordinary:  # they are in the result's memory
+                lifted[i] = a, slices
+
+        def conclude(i: int) -> None:
+            a, slices = lifted[i] if i in lifted else lift(i)
+            self._store(cuts[i], slices.room, operation.conclude(a, slices, *totals))
+
+        for_each(find_peak, numbers)
+        peak = xp.max(xp.stack([peaks[i] for i in numbers]), axis=0)
+        for_each(add_up, numbers)
+        terms = zip(*(sums[i] for i in numbers), strict=True)
+        totals = [stable_sum(xp, xp.stack(parts), (0,))[0] for parts in terms]
+        for_each(conclude, numbers[:1] if operation.reduces else numbers)
+
+    def _load(self, cut: Cut) -> tuple[Admitted, Room]:
+        """Return the arguments of a block, in the order they are computed in, and its memory."""
+        a, order = self._a, self.layout.order
+        logits = _take(a.logits, cut, order)
+        axes = a.axes
+        if order is not None:
+            axes = tuple(sorted(order.index(i) for i in axes))
+            copy = self._scratch("shifted", logits.shape, logits.dtype)
+            _copy(logits, copy)
+            logits = copy
+        block = a._replace(
+            logits=logits,
+            axes=axes,
+            where=_take(a.where, cut, order),
+            temperature=_take(a.temperature, cut, order),
+            weights=_take(a.weights, cut, order),
+        )
+        return block, self._room(cut, logits.shape)
+
+    def _room(self, cut: Cut, shape: tuple[int, ...]) -> Room:
+        work, final_step = self._a.work, self._operation.final_step
+        first = self._out[cut] if self._in_place else self._scratch("shifted", shape, work)
+        if final_step == "exponentials":
+            return Room(first, first)
+        second = self._scratch("exponentials", shape, work) if final_step == "shifted" else first
+        return Room(first, second, self._scratch("winners", shape, work))
+
+    def _scratch(self, name: str, shape: tuple[int, ...], dtype: DType) -> Array:
+        """Return this thread's memory of a name and dtype, whatever it holds."""
+        size = math.prod(shape)
+        key = f"{name} {dtype}"
+        memory = self._thread.__dict__.get(key)
+        if memory is None or memory.size < size:
+            memory = self._thread.__dict__[key] = self._a.xp.empty(size, dtype=dtype)
+        return memory[:size].reshape(shape)
+
+    def _store(self, cut: Cut, room: Room, values: Array) -> None:
+        """Put the result of a block where it belongs, unless it was computed there."""
+        if not (self._in_place and (values is room.shifted or values is room.exponentials)):
+            _copy(values, _take(self._out, cut, self.layout.order))
+
+
+def _take(x: Array, cut: Cut, order: tuple[int, ...] | None) -> Array:
+    """Return a cut of an array, which may have length 1 where the logits are longer."""
+    if x is None or x.ndim == 0:
+        return x
+    x = x[tuple(slice(None) if n == 1 else part for n, part in zip(x.shape, cut, strict=True))]
+    return x if order is None else x.transpose(order)
+
+
+def _copy(source: Array, target: Array) -> None:
+    """Copy an array, row by row if there are few: NumPy might choose the shorter inner loop."""
+    if source.ndim > 1 and len(source) <= FEW_ROWS:
+        for row, place in zip(source, target, strict=True):
+            place[...] = row
+    else:
+        target[...] = source
+
+
+def _both(slices: Cut, classes: Cut) -> Cut:
+    everything = slice(None)
+    return tuple(b if a == everything else a for a, b in zip(slices, classes, strict=True))
+
+
+def _broadcast(a: Admitted) -> Admitted:
+    """Give the logits' companions as many axes as the logits, of length 1 where they repeat."""
+
+    def widen(c: Array | None) -> Array | None:
+        return c if c is None or c.ndim == 0 else c[(None,) * (a.logits.ndim - c.ndim) + (...,)]
+
+    return a._replace(
+        where=widen(a.where), temperature=widen(a.temperature), weights=widen(a.weights)
+    )
+
+
+def _is_apart(a: Admitted, out: Array) -> bool:
+    """Tell whether writing to `out` block by block spoils nothing that is still to be read."""
+    xp, x = a.xp, a.logits
+    companions = [c for c in (a.where, a.temperature, a.weights) if c is not None]
+    if any(xp.may_share_memory(out, c) for c in companions):
+        return False
+    same = (out.__array_interface__, out.strides) == (x.__array_interface__, x.strides)
+    return same or not xp.may_share_memory(out, x)

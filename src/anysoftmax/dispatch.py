@@ -1,0 +1,62 @@
+"""Who computes an operation: a kernel, the reference in blocks (NumPy), or all at once."""
+
+from __future__ import annotations
+
+import math
+
+from anysoftmax import kernels
+from anysoftmax.admission import Admitted
+from anysoftmax.arrays import Array, as_array, is_numpy, library_name
+from anysoftmax.errors import KernelError
+from anysoftmax.kernels import table
+from anysoftmax.operations import Operation
+
+
+def compute(operation: Operation, a: Admitted, out: Array | None = None) -> Array:
+    """Compute an operation, in `out` if it is given; reduced axes stay as length 1."""
+    place = None if a.lone else out  # which has one axis less then
+    if 0 in a.logits.shape:
+        result = _of_nothing(operation, a)
+    else:
+        result = _by_kernel(operation, a, place)
+        if result is None:
+            result = _by_reference(operation, a, place)
+    if a.lone and not operation.reduces:
+        result = a.xp.squeeze(result, axis=-1)
+    if out is None or out is result:
+        return as_array(result)
+    out[...] = result
+    return out
+
+
+def _of_nothing(operation: Operation, a: Admitted) -> Array:
+    result = a.xp.astype(a.logits, a.dtype)
+    if not operation.reduces:
+        return result
+    # The maximum of nothing is an error in every library; the sum of nothing is 0.
+    return a.xp.sum(result, axis=a.axes, keepdims=True) - math.inf
+
+
+def _by_kernel(operation: Operation, a: Admitted, out: Array | None) -> Array | None:
+    """Return the result of the kernel that is asked for, or of one that gains, or None."""
+    name = kernels.chosen()
+    if name == "reference":
+        return None
+    library = library_name(a.logits)
+    if name != "auto":
+        return table.named(name, operation.name, library).load()(a, out)
+    for kernel in table.automatic(operation.name, library):
+        if math.prod(a.logits.shape) >= kernel.automatic_from:
+            try:
+                return kernel.load()(a, out)
+            except KernelError:  # not able to take these arguments
+                continue
+    return None
+
+
+def _by_reference(operation: Operation, a: Admitted, out: Array | None) -> Array:
+    if is_numpy(a.logits):
+        from anysoftmax import blocks
+
+        return blocks.run(operation, a, out)
+    return operation(a)

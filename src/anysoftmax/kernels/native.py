@@ -1,0 +1,69 @@
+"""PyTorch's and JAX's own functions, for who asks for them by name.
+
+They are called as their users would call them: logits divided by the temperature first, -inf for
+what is masked. What they do otherwise than the reference is listed in the docs, from the laws that
+they fail.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+
+from anysoftmax.admission import Admitted, in_working_dtype
+from anysoftmax.arrays import Array
+from anysoftmax.errors import KernelError
+
+
+def torch_softmax(a: Admitted, _: Array | None) -> Array:
+    """Call ``torch.softmax``."""
+    return a.xp.softmax(_logits(a), dim=_only_axis(a))
+
+
+def torch_log_softmax(a: Admitted, _: Array | None) -> Array:
+    """Call ``torch.log_softmax``."""
+    return a.xp.log_softmax(_logits(a), dim=_only_axis(a))
+
+
+def torch_logsumexp(a: Admitted, _: Array | None) -> Array:
+    """Call ``torch.logsumexp``."""
+    return a.xp.logsumexp(_logits(a), dim=a.axes, keepdim=True)
+
+
+def jax_softmax(a: Admitted, _: Array | None) -> Array:
+    """Call ``jax.nn.softmax``."""
+    return sys.modules["jax"].nn.softmax(_logits(a), axis=a.axes, where=a.where)
+
+
+def jax_log_softmax(a: Admitted, _: Array | None) -> Array:
+    """Call ``jax.nn.log_softmax``."""
+    return sys.modules["jax"].nn.log_softmax(_logits(a), axis=a.axes, where=a.where)
+
+
+def jax_logsumexp(a: Admitted, _: Array | None) -> Array:
+    """Call ``jax.nn.logsumexp``."""
+    nn = sys.modules["jax"].nn
+    return nn.logsumexp(_logits(a), axis=a.axes, where=a.where, keepdims=True)
+
+
+def _logits(a: Admitted) -> Array:
+    """Return the logits as users give them to these functions, in the dtype of the result."""
+    if a.weights is not None:
+        raise KernelError("the kernel 'native' takes no weights: use 'reference' or 'auto'")
+    if a.compensated or a.work not in {a.dtype, a.xp.float32}:
+        raise KernelError(
+            "the kernel 'native' has no precision='highest': use 'reference' or 'auto'"
+        )
+    x = a.xp.astype(in_working_dtype(a), a.dtype)
+    if a.where is not None:
+        x = a.xp.where(a.where, x, -math.inf)
+    return x if a.temperature is None else x / a.xp.astype(a.temperature, a.dtype)
+
+
+def _only_axis(a: Admitted) -> int:
+    if len(a.axes) > 1:
+        raise KernelError(
+            f"the kernel 'native' takes one axis of PyTorch tensors: got {a.axes};"
+            " use 'reference' or 'auto', or flatten them to one"
+        )
+    return a.axes[0]

@@ -1,0 +1,95 @@
+"""The table of kernels: one row for what one kernel computes for one array library.
+
+Dispatch, tests, benchmarks and the docs read the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from anysoftmax.arrays import Array
+from anysoftmax.errors import KernelError
+
+NAMES = ("auto", "reference", "numba", "native")
+
+
+class Kernel(NamedTuple):
+    """A function that computes one operation for the arrays of one library.
+
+    `function` is where it is: it takes the admitted arguments and `out`, and raises `KernelError`
+    at once if it is not able to serve them. `needs` is the package and the extra of that name that
+    it stands on. "auto" chooses it from `automatic_from` logits on, or never if that is None.
+    """
+
+    name: str
+    operation: str
+    library: str
+    function: str
+    needs: str
+    automatic_from: int | None = None
+
+    @property
+    def installed(self) -> bool:
+        """Tell whether the package that the kernel needs can be imported."""
+        return _is_installed(self.needs)
+
+    def load(self) -> Callable[..., Array]:
+        """Return the function; raise `KernelError` if its package is not installed."""
+        if not self.installed:
+            raise KernelError(
+                f"the kernel {self.name!r} needs the package {self.needs}:"
+                f" pip install 'anysoftmax[{self.needs}]'"
+            )
+        return _load(self.function)
+
+
+_NATIVE = "anysoftmax.kernels.native"
+
+TABLE = (
+    Kernel("native", "softmax", "torch", f"{_NATIVE}:torch_softmax", "torch"),
+    Kernel("native", "log_softmax", "torch", f"{_NATIVE}:torch_log_softmax", "torch"),
+    Kernel("native", "logsumexp", "torch", f"{_NATIVE}:torch_logsumexp", "torch"),
+    Kernel("native", "softmax", "jax", f"{_NATIVE}:jax_softmax", "jax"),
+    Kernel("native", "log_softmax", "jax", f"{_NATIVE}:jax_log_softmax", "jax"),
+    Kernel("native", "logsumexp", "jax", f"{_NATIVE}:jax_logsumexp", "jax"),
+)
+
+
+def named(name: str, operation: str, library: str) -> Kernel:
+    """Return the kernel of a name; raise `KernelError` if it has none for these arrays."""
+    for kernel in TABLE:
+        if (kernel.name, kernel.operation, kernel.library) == (name, operation, library):
+            return kernel
+    libraries = sorted({k.library for k in TABLE if (k.name, k.operation) == (name, operation)})
+    raise KernelError(
+        f"the kernel {name!r} computes no {operation} of {library} arrays, but of"
+        f" {' and '.join(libraries)}: use 'reference' or 'auto'"
+    )
+
+
+@cache
+def automatic(operation: str, library: str) -> tuple[Kernel, ...]:
+    """Return the installed kernels that "auto" may choose for these arrays."""
+    return tuple(
+        kernel
+        for kernel in TABLE
+        if (kernel.operation, kernel.library) == (operation, library)
+        and kernel.automatic_from is not None
+        and kernel.installed
+    )
+
+
+@cache
+def _is_installed(package: str) -> bool:
+    return find_spec(package) is not None
+
+
+@cache
+def _load(function: str) -> Callable[..., Array]:
+    module, _, name = function.partition(":")
+    loaded: Callable[..., Array] = getattr(import_module(module), name)
+    return loaded
