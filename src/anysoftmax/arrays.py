@@ -166,7 +166,7 @@ def smallest(x: Array) -> float | None:
         # Under jit JAX would trace even an operation on a concrete array.
         return float(sys.modules["numpy"].asarray(x).min())
     if _is_torch(x):
-        if sys.modules["torch"].compiler.is_compiling():
+        if is_compiling(x):
             return None
         try:
             return float(x.detach().min())
@@ -180,6 +180,11 @@ def smallest(x: Array) -> float | None:
 def as_array(x: Array) -> Array:
     """Return NumPy's scalars, which its operations make of 0-d arrays, as 0-d arrays again."""
     return x[...] if type(x).__module__ == "numpy" and not x.shape else x
+
+
+def is_compiling(x: Array) -> bool:
+    """Tell whether `x` stands for a tensor while ``torch.compile`` traces a program."""
+    return _is_torch(x) and sys.modules["torch"].compiler.is_compiling()
 
 
 def is_numpy(x: Array) -> bool:

@@ -6,7 +6,7 @@ import math
 
 from anysoftmax import kernels
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array, as_array, is_numpy, library_name
+from anysoftmax.arrays import Array, as_array, is_compiling, is_numpy, library_name
 from anysoftmax.errors import KernelError
 from anysoftmax.kernels import table
 from anysoftmax.operations import Operation
@@ -39,7 +39,8 @@ def _of_nothing(operation: Operation, a: Admitted) -> Array:
 
 def _by_kernel(operation: Operation, a: Admitted, out: Array | None) -> Array | None:
     """Return the result of the kernel that is asked for, or of one that gains, or None."""
-    name = kernels.chosen()
+    # A compiler makes a program of its own, and can't read who was chosen for another thread.
+    name = "reference" if is_compiling(a.logits) else kernels.chosen()
     if name == "reference":
         return None
     library = library_name(a.logits)

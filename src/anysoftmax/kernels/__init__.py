@@ -45,7 +45,8 @@ def use(name: str) -> Iterator[None]:
     Notes
     -----
     A call whose arguments the kernel asked for by name is not able to take raises `KernelError`:
-    there is no silent fall-back.
+    there is no silent fall-back. Only inside ``torch.compile`` it is always the reference, of which
+    the compiler makes a program.
 
     It holds in this thread and in asyncio tasks started inside; the innermost one counts. Outside
     of any `use` the environment variable ``ANYSOFTMAX_KERNEL`` counts, as it was when anysoftmax
