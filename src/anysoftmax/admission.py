@@ -25,6 +25,7 @@ from anysoftmax.arrays import (
     has_float64,
     is_floating,
     is_integral,
+    is_numpy,
     library_name,
     narrow,
     overflow_threshold,
@@ -33,6 +34,9 @@ from anysoftmax.arrays import (
 from anysoftmax.errors import AxisError
 
 PRECISIONS = ("default", "highest")
+
+# Namespace, dtype of the result and dtype of the work, by type and dtype of plain logits.
+_known: dict[type, dict[DType, tuple[Namespace, DType, DType]]] = {}
 
 # What to write instead, by the package that a refused object comes from.
 REMEDIES = {
@@ -80,18 +84,13 @@ def admit(
     precision: object = "default",
 ) -> Admitted:
     """Check the arguments of a public function and bring them into one form."""
-    if not isinstance(precision, str) or precision not in PRECISIONS:
-        raise ValueError(f"precision={precision!r} is unknown: use one of {PRECISIONS}")
-    logits = admit_array(x)
-    xp = array_namespace(logits)
-    own = result_dtype(xp, logits, dtype)
-    work = working_dtype(xp, own, logits, highest=precision == "highest")
-    axes = admit_axis(axis, tuple(logits.shape))
-    mask = admit_where(xp, where, logits)
+    logits, xp, own, work = admit_logits(x, dtype, precision)
+    axes = admit_axis(axis, logits.shape)
+    mask = None if where is None else admit_where(xp, where, logits)
     scale = admit_temperature(xp, temperature, logits, own, axes)
     if scale is not None and work != own:
         scale = xp.astype(scale, work)
-    factors = admit_weights(xp, weights, logits, work)
+    factors = None if weights is None else admit_weights(xp, weights, logits, work)
 
     lone = not axes
     if lone:
@@ -103,6 +102,24 @@ def admit(
         axes = (logits.ndim - 1,)
     compensated = precision == "highest" and work == own
     return Admitted(xp, logits, axes, mask, scale, factors, work, own, compensated, lone)
+
+
+def admit_logits(x: Any, dtype: object, precision: object) -> tuple[Array, Namespace, DType, DType]:
+    """Return the logits, their namespace, and the dtypes of the result and of the work."""
+    plain = dtype is None and precision == "default"
+    known = _known[type(x)].get(x.dtype) if plain and type(x) in _known else None
+    if known is not None:
+        return x, *known
+    if not isinstance(precision, str) or precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r} is unknown: use one of {PRECISIONS}")
+    logits = admit_array(x)
+    xp = array_namespace(logits)
+    own = result_dtype(xp, logits, dtype)
+    work = working_dtype(xp, own, logits, highest=precision == "highest")
+    # Of NumPy's arrays, type and dtype are all that was looked at.
+    if plain and logits is x and is_numpy(x):
+        _known.setdefault(type(x), {})[x.dtype] = xp, own, work
+    return logits, xp, own, work
 
 
 def in_working_dtype(a: Admitted) -> Array:
@@ -227,6 +244,8 @@ def working_dtype(xp: Namespace, dtype: DType, x: Array, *, highest: bool) -> DT
 def admit_axis(axis: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the axes as non-negative numbers; none for 0-d logits."""
     ndim = len(shape)
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
     if axis is None:
         return tuple(range(ndim))
     axes = []
@@ -252,10 +271,8 @@ def admit_axis(axis: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(axes)
 
 
-def admit_where(xp: Namespace, where: Any, logits: Array) -> Array | None:
+def admit_where(xp: Namespace, where: Any, logits: Array) -> Array:
     """Return the mask as a boolean array that broadcasts to the logits."""
-    if where is None:
-        return None
     mask = admit_companion(xp, "where", where, logits)
     if dtype_name(mask.dtype) != "bool":
         raise TypeError(
@@ -270,7 +287,7 @@ def admit_temperature(
     xp: Namespace, temperature: Any, logits: Array, dtype: DType, axes: tuple[int, ...]
 ) -> Array | None:
     """Return the temperature in the result's dtype, or None if it is the number 1."""
-    if is_number(temperature) and temperature == 1:
+    if (type(temperature) is float or is_number(temperature)) and temperature == 1:
         return None
     t, least = admit_real(xp, "temperature", temperature, logits, dtype)
     if least is not None and not least >= 0:
@@ -283,10 +300,8 @@ def admit_temperature(
     return t
 
 
-def admit_weights(xp: Namespace, weights: Any, logits: Array, dtype: DType) -> Array | None:
+def admit_weights(xp: Namespace, weights: Any, logits: Array, dtype: DType) -> Array:
     """Return the weights in the dtype of the work."""
-    if weights is None:
-        return None
     w, least = admit_real(xp, "weights", weights, logits, dtype)
     if least is not None and least < 0:
         raise ValueError(

@@ -47,7 +47,12 @@ def array_namespace(x: Array) -> Namespace:
 
 def library_name(x: Array) -> str:
     """Name the library of `x` as its users write it: ``numpy``, ``torch``, ``jax``, ..."""
-    name: str = array_namespace(x).__name__
+    return namespace_name(array_namespace(x))
+
+
+def namespace_name(xp: Namespace) -> str:
+    """Name the library of a namespace as its users write it."""
+    name: str = xp.__name__
     return name.removeprefix("array_api_compat.").split(".")[0]
 
 
@@ -131,6 +136,8 @@ def overflow_threshold(dtype: DType) -> float:
 
 def stop_gradient(x: Array) -> Array:
     """Return `x` as a constant to automatic differentiation."""
+    if is_numpy(x):
+        return x
     if _is_jax(x):
         return sys.modules["jax"].lax.stop_gradient(x)
     if _is_torch(x):
@@ -184,7 +191,14 @@ def as_array(x: Array) -> Array:
 
 def is_compiling(x: Array) -> bool:
     """Tell whether `x` stands for a tensor while ``torch.compile`` traces a program."""
-    return _is_torch(x) and sys.modules["torch"].compiler.is_compiling()
+    return not is_numpy(x) and _is_torch(x) and sys.modules["torch"].compiler.is_compiling()
+
+
+def largest(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
+    """Return the maximum over `axes`, which stay as length 1."""
+    if is_numpy(x):
+        return xp.maximum.reduce(x, axis=axes, keepdims=True)  # what max comes to
+    return xp.max(x, axis=axes, keepdims=True)
 
 
 def is_numpy(x: Array) -> bool:

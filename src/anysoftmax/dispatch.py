@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from anysoftmax import kernels
+from anysoftmax import blocks, kernels
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array, as_array, is_compiling, is_numpy, library_name
+from anysoftmax.arrays import Array, as_array, is_compiling, is_numpy, namespace_name
 from anysoftmax.errors import KernelError
 from anysoftmax.kernels import table
 from anysoftmax.operations import Operation
@@ -23,10 +23,10 @@ def compute(operation: Operation, a: Admitted, out: Array | None = None) -> Arra
             result = _by_reference(operation, a, place)
     if a.lone and not operation.reduces:
         result = a.xp.squeeze(result, axis=-1)
-    if out is None or out is result:
-        return as_array(result)
-    out[...] = result
-    return out
+    if out is not None and out is not result:
+        out[...] = result
+        return out
+    return result if result.ndim else as_array(result)
 
 
 def _of_nothing(operation: Operation, a: Admitted) -> Array:
@@ -39,14 +39,13 @@ def _of_nothing(operation: Operation, a: Admitted) -> Array:
 
 def _by_kernel(operation: Operation, a: Admitted, out: Array | None) -> Array | None:
     """Return the result of the kernel that is asked for, or of one that gains, or None."""
-    # A compiler makes a program of its own, and can't read who was chosen for another thread.
+    # torch.compile makes a program of its own, and can't trace who is chosen.
     name = "reference" if is_compiling(a.logits) else kernels.chosen()
     if name == "reference":
         return None
-    library = library_name(a.logits)
     if name != "auto":
-        return table.named(name, operation.name, library).load()(a, out)
-    for kernel in table.automatic(operation.name, library):
+        return table.named(name, operation.name, namespace_name(a.xp)).load()(a, out)
+    for kernel in table.automatic(operation.name, a.xp):
         if math.prod(a.logits.shape) >= kernel.automatic_from:
             try:
                 return kernel.load()(a, out)
@@ -57,7 +56,5 @@ def _by_kernel(operation: Operation, a: Admitted, out: Array | None) -> Array | 
 
 def _by_reference(operation: Operation, a: Admitted, out: Array | None) -> Array:
     if is_numpy(a.logits):
-        from anysoftmax import blocks
-
         return blocks.run(operation, a, out)
     return operation(a)

@@ -37,10 +37,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from anysoftmax.admission import Admitted, in_working_dtype
-from anysoftmax.arrays import Array, Namespace, is_numpy, narrow, stop_gradient, with_tangents
+from anysoftmax.arrays import (
+    Array,
+    DType,
+    Namespace,
+    is_numpy,
+    largest,
+    narrow,
+    stop_gradient,
+    with_tangents,
+)
 from anysoftmax.compensation import difference_residual, quotient_residual
 from anysoftmax.summation import stable_sum
 
@@ -82,12 +92,14 @@ class Slices(NamedTuple):
 def participants(a: Admitted) -> Admitted:
     """Return the logits in the dtype of the work, -inf for what is masked."""
     x = in_working_dtype(a)
-    return a._replace(logits=x if a.where is None else a.xp.where(a.where, x, -math.inf))
+    if a.where is not None:
+        x = a.xp.where(a.where, x, -math.inf)
+    return a if x is a.logits else a._replace(logits=x)
 
 
 def peak_of(a: Admitted) -> Array:
     """Return the largest logit of each slice, a constant to differentiation."""
-    return stop_gradient(a.xp.max(a.logits, axis=a.axes, keepdims=True))
+    return stop_gradient(largest(a.xp, a.logits, a.axes))
 
 
 def lift(a: Admitted, peak: Array, room: Room, *, invariant: bool) -> Slices:
@@ -98,10 +110,11 @@ def lift(a: Admitted, peak: Array, room: Room, *, invariant: bool) -> Slices:
     """
     xp, x, t = a.xp, a.logits, a.temperature
     if _is_ordinary(a, peak):
-        z = into(room.shifted, xp.subtract, x, peak)
+        z = xp.subtract(x, peak, out=room.shifted)
         if t is not None:
-            z = into(room.shifted, xp.divide, z, t)
-        return Slices(peak, z, None, into(room.exponentials, xp.exp, z), ordinary=True, room=room)
+            z = xp.divide(z, t, out=room.shifted)
+        e = xp.exp(z, out=room.exponentials)
+        return Slices(peak, z, None, e, ordinary=True, room=room)
 
     hard = peak == math.inf
     if t is not None:
@@ -126,7 +139,8 @@ def lift(a: Admitted, peak: Array, room: Room, *, invariant: bool) -> Slices:
 
 def total_of(a: Admitted, s: Slices) -> Array:
     """Add up the exponentials of each slice: 1 + rest."""
-    return stable_sum(a.xp, s.exponentials, a.axes)
+    total = stable_sum(a.xp, s.exponentials, a.axes)
+    return total if total.dtype == a.work else a.xp.astype(total, a.work)
 
 
 def terms_of_rest(a: Admitted, s: Slices) -> tuple[Array, Array]:
@@ -137,36 +151,40 @@ def terms_of_rest(a: Admitted, s: Slices) -> tuple[Array, Array]:
     still `e`, so that ties have the right derivatives of every order.
     """
     xp, e = a.xp, s.exponentials
-    # Not where z is 0: under jit XLA may judge the two uses below differently, if z is subnormal.
-    winners = into(s.room.winners, xp.floor, e)
-    others = into(s.room.exponentials, xp.subtract, e, winners)
+    if s.ordinary:
+        winners = xp.floor(e, out=s.room.winners)
+        others = xp.subtract(e, winners, out=s.room.exponentials)
+    else:
+        # Not where z is 0: under jit XLA may judge the two uses differently, if z is subnormal.
+        winners = xp.floor(e)
+        others = e - winners
     return stable_sum(xp, others, a.axes), stable_sum(xp, winners, a.axes)
 
 
 def rest_of(a: Admitted, others: Array, winners: Array) -> Array:
     """Add up what there is besides one winner: the others, and the winners that tie with it."""
-    return a.xp.astype(others + (winners - 1.0), a.work, copy=False)
+    rest = others + (winners - 1.0)
+    return rest if rest.dtype == a.work else a.xp.astype(rest, a.work)
 
 
 def shares(a: Admitted, s: Slices, total: Array) -> Array:
     """Softmax: each exponential's share of the total."""
     xp = a.xp
-    total = xp.astype(total, a.work, copy=False)
     if s.ordinary:
-        p = into(s.room.exponentials, xp.divide, s.exponentials, total)
+        p = xp.divide(s.exponentials, total, out=s.room.exponentials)
     else:
         p = s.exponentials / xp.where(total == 0, math.nan, total)
         p = xp.where(_undecided(a, s, total > 1), math.nan, p)
         if a.where is not None:
             p = xp.where(a.where, p, 0.0)
-    return xp.astype(p, a.dtype, copy=False)
+    return p if a.dtype == a.work else xp.astype(p, a.dtype)
 
 
 def log_shares(a: Admitted, s: Slices, rest: Array) -> Array:
     """Log-softmax: the logarithm of each share, exact for the winner too."""
     xp, z = a.xp, s.shifted
     if s.ordinary:
-        y = into(s.room.shifted, xp.subtract, z, xp.log1p(rest))
+        y = xp.subtract(z, xp.log1p(rest), out=s.room.shifted)
     else:
         normaliser = _log1p(xp, rest, nothing=math.nan)
         y = z - normaliser if s.residual is None else z + (s.residual - normaliser)
@@ -176,25 +194,28 @@ def log_shares(a: Admitted, s: Slices, rest: Array) -> Array:
     return narrow(xp, y, a.dtype)
 
 
-def finish(a: Admitted, peak: Array, rest: Array) -> Array:
+def finish(a: Admitted, s: Slices, rest: Array) -> Array:
     """Log-sum-exp: the peak and the logarithm of what the others add."""
-    return narrow(a.xp, peak + _log1p(a.xp, rest, nothing=-math.inf), a.dtype)
-
-
-def into(memory: Array | None, operation: Callable[..., Array], *operands: Array) -> Array:
-    """Return the result of an operation, written to `memory` if there is some."""
-    return operation(*operands) if memory is None else operation(*operands, out=memory)
+    logarithm = a.xp.log1p(rest) if s.ordinary else _log1p(a.xp, rest, nothing=-math.inf)
+    return narrow(a.xp, s.peak + logarithm, a.dtype)
 
 
 def _is_ordinary(a: Admitted, peak: Array) -> bool:
     """Tell, for NumPy only, that the shift cannot overflow nor meet a special value."""
-    if not is_numpy(peak) or a.compensated:
+    if not is_numpy(a.logits) or a.compensated:
         return False
-    limits = a.xp.finfo(peak.dtype)
-    bound = limits.max * limits.eps / 8
-    t = a.temperature
+    t, bound = a.temperature, _calm_bound(a.xp, a.work)
+    if t is None and peak.size == 1:
+        return bool(-bound < peak.item() < bound)
     calm = -bound < peak.min() and peak.max() < bound
     return bool(calm and (t is None or 0 < t.min() <= t.max() < math.inf))
+
+
+@cache
+def _calm_bound(xp: Namespace, dtype: DType) -> float:
+    """Return the largest peak below which the difference of two logits stays finite."""
+    limits = xp.finfo(dtype)
+    return float(limits.max * limits.eps / 8)
 
 
 def _shift(a: Admitted, x: Array, origin: Array, t: Array | None) -> tuple[Array, Array | None]:

@@ -96,4 +96,6 @@ def logsumexp(
     """
     a = admit(x, axis=axis, weights=weights, where=where, dtype=dtype, precision=precision)
     y = compute(LOGSUMEXP if a.weights is None else WEIGHTED_LOGSUMEXP, a)
-    return as_array(y if keepdims and not a.lone else a.xp.squeeze(y, axis=a.axes))
+    if not keepdims or a.lone:
+        y = a.xp.squeeze(y, axis=a.axes)
+    return as_array(y)

@@ -7,6 +7,7 @@ add up is added together, and the sums conclude each part.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from anysoftmax import fold
@@ -43,39 +44,31 @@ class Operation(NamedTuple):
         return self.conclude(a, slices, *self.add_up(a, slices))
 
 
-def _lift_invariant(a: Admitted, peak: Array, room: Room) -> Slices:
-    return fold.lift(a, peak, room, invariant=True)
-
-
-def _lift(a: Admitted, peak: Array, room: Room) -> Slices:
-    return fold.lift(a, peak, room, invariant=False)
-
-
 def _conclude_log_softmax(a: Admitted, s: Slices, others: Array, winners: Array) -> Array:
     return fold.log_shares(a, s, fold.rest_of(a, others, winners))
 
 
 def _conclude_logsumexp(a: Admitted, s: Slices, others: Array, winners: Array) -> Array:
-    return fold.finish(a, s.peak, fold.rest_of(a, others, winners))
+    return fold.finish(a, s, fold.rest_of(a, others, winners))
 
 
 SOFTMAX = Operation(
     "softmax",
-    _lift_invariant,
+    partial(fold.lift, invariant=True),
     lambda a, s: (fold.total_of(a, s),),
     fold.shares,
     final_step="exponentials",
 )
 LOG_SOFTMAX = Operation(
     "log_softmax",
-    _lift_invariant,
+    partial(fold.lift, invariant=True),
     fold.terms_of_rest,
     _conclude_log_softmax,
     final_step="shifted",
 )
 LOGSUMEXP = Operation(
     "logsumexp",
-    _lift,
+    partial(fold.lift, invariant=False),
     fold.terms_of_rest,
     _conclude_logsumexp,
     final_step=None,

@@ -25,8 +25,12 @@ def stable_sum(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     """Sum over `axes`, which stay as length 1. float32 terms may give a float64 sum."""
     if is_numpy(x):
         for axis in axes:
-            adjacent = x.strides[axis] == x.itemsize and x.shape[axis] > LEAF
-            x = (_vector_sum if adjacent else _tree_sum)(xp, x, axis)
+            if x.shape[axis] <= LEAF:
+                x = xp.add.reduce(x, axis=axis, keepdims=True)
+            elif x.strides[axis] == x.itemsize:
+                x = _vector_sum(xp, x, axis)
+            else:
+                x = _tree_sum(xp, x, axis)
         return x
     if dtype_name(x.dtype) == "float32" and has_float64(xp, x):
         return xp.sum(x, axis=axes, dtype=xp.float64, keepdims=True)

@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from anysoftmax.arrays import Array
+from anysoftmax.arrays import Array, Namespace, namespace_name
 from anysoftmax.errors import KernelError
 
 NAMES = ("auto", "reference", "numba", "native")
@@ -72,12 +72,12 @@ def named(name: str, operation: str, library: str) -> Kernel:
 
 
 @cache
-def automatic(operation: str, library: str) -> tuple[Kernel, ...]:
-    """Return the installed kernels that "auto" may choose for these arrays."""
+def automatic(operation: str, xp: Namespace) -> tuple[Kernel, ...]:
+    """Return the installed kernels that "auto" may choose for arrays of a namespace."""
     return tuple(
         kernel
         for kernel in TABLE
-        if (kernel.operation, kernel.library) == (operation, library)
+        if (kernel.operation, kernel.library) == (operation, namespace_name(xp))
         and kernel.automatic_from is not None
         and kernel.installed
     )
