@@ -85,7 +85,7 @@ def admit(
 ) -> Admitted:
     """Check the arguments of a public function and bring them into one form."""
     logits, xp, own, work = admit_logits(x, dtype, precision)
-    axes = admit_axis(axis, logits.shape)
+    axes = admit_axis(axis, tuple(logits.shape))
     mask = None if where is None else admit_where(xp, where, logits)
     scale = admit_temperature(xp, temperature, logits, own, axes)
     if scale is not None and work != own:
@@ -106,12 +106,12 @@ def admit(
 
 def admit_logits(x: Any, dtype: object, precision: object) -> tuple[Array, Namespace, DType, DType]:
     """Return the logits, their namespace, and the dtypes of the result and of the work."""
+    if type(precision) is not str or precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r} is unknown: use one of {PRECISIONS}")
     plain = dtype is None and precision == "default"
     known = _known[type(x)].get(x.dtype) if plain and type(x) in _known else None
     if known is not None:
         return x, *known
-    if not isinstance(precision, str) or precision not in PRECISIONS:
-        raise ValueError(f"precision={precision!r} is unknown: use one of {PRECISIONS}")
     logits = admit_array(x)
     xp = array_namespace(logits)
     own = result_dtype(xp, logits, dtype)

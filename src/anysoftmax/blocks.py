@@ -121,8 +121,7 @@ class _Blocks:
 
     def compute(self, cut: Cut) -> None:
         """Compute one block of slices, part by part if they are long."""
-        # Temperatures below 1 may overflow to -inf, as they should.
-        with self._a.xp.errstate(all="ignore"):
+        with self._a.xp.errstate():  # which sets the size of buffers back, too
             if self.layout.long_rows:
                 self._a.xp.setbufsize(BUFFER)
             if len(self.layout.parts) == 1:

@@ -112,7 +112,8 @@ def lift(a: Admitted, peak: Array, room: Room, *, invariant: bool) -> Slices:
     if _is_ordinary(a, peak):
         z = xp.subtract(x, peak, out=room.shifted)
         if t is not None:
-            z = xp.divide(z, t, out=room.shifted)
+            with xp.errstate(over="ignore"):  # to -inf, as it should
+                z = xp.divide(z, t, out=room.shifted)
         e = xp.exp(z, out=room.exponentials)
         return Slices(peak, z, None, e, ordinary=True, room=room)
 
