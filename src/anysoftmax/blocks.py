@@ -35,7 +35,7 @@ FEW_CLASSES = 2**8  # bytes of a slice: so few classes are copied to lie along t
 FEW_SLICES = 32  # along the fast axis: so few are copied, for the classes to lie along it
 FEW_ROWS = 64  # rows of a copy
 BUFFER = 1024
-WIDTH = 256  # slices side by side along the fast axis, if their blocks are not copied
+WIDTH = 1024  # slices side by side along the fast axis, if their blocks are not copied
 
 Cut = tuple[slice, ...]  # a range along each axis
 
@@ -107,15 +107,30 @@ def _cuts(x: Array, axes: list[int], size: int) -> list[Cut]:
     return list(product(*ranges))
 
 
+class _Scratch(local):
+    """Memory of one thread, by name and dtype."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[tuple[str, DType], Array] = {}
+
+
 class _Blocks:
     """The blocks of one call, each thread with scratch of its own."""
 
     def __init__(self, operation: Operation, a: Admitted, out: Array) -> None:
         self.layout = _lay_out(operation, a)
         self._operation = operation
-        self._a = _broadcast(a)
+        self._a = a
         self._out = out
-        self._thread = local()
+        self._thread = _Scratch()
+        order = self.layout.order
+        self._axes = a.axes if order is None else tuple(sorted(map(order.index, a.axes)))
+        # Arrays beside the logits that are cut as they are; a single number is not.
+        self._companions = {
+            name: array[(None,) * (a.logits.ndim - array.ndim) + (...,)]
+            for name in ("where", "temperature", "weights")
+            if (array := getattr(a, name)) is not None and array.ndim
+        }
         # Results of the steps may be written to the result itself if they are its like.
         self._in_place = not operation.reduces and self.layout.order is None and out.dtype == a.work
 
@@ -166,21 +181,13 @@ class _Blocks:
     def _load(self, cut: Cut) -> tuple[Admitted, Room]:
         """Return the arguments of a block, in the order they are computed in, and its memory."""
         a, order = self._a, self.layout.order
-        logits = _take(a.logits, cut, order)
-        axes = a.axes
+        logits = a.logits[cut]
         if order is not None:
-            axes = tuple(sorted(order.index(i) for i in axes))
-            copy = self._scratch("shifted", logits.shape, logits.dtype)
-            _copy(logits, copy)
-            logits = copy
-        block = a._replace(
-            logits=logits,
-            axes=axes,
-            where=_take(a.where, cut, order),
-            temperature=_take(a.temperature, cut, order),
-            weights=_take(a.weights, cut, order),
-        )
-        return block, self._room(cut, logits.shape)
+            lying = logits.transpose(order)
+            logits = self._scratch("shifted", lying.shape, lying.dtype)
+            _copy(lying, logits)
+        others = {name: _take(array, cut, order) for name, array in self._companions.items()}
+        return a._replace(logits=logits, axes=self._axes, **others), self._room(cut, logits.shape)
 
     def _room(self, cut: Cut, shape: tuple[int, ...]) -> Room:
         work, final_step = self._a.work, self._operation.final_step
@@ -192,12 +199,13 @@ class _Blocks:
 
     def _scratch(self, name: str, shape: tuple[int, ...], dtype: DType) -> Array:
         """Return this thread's memory of a name and dtype, whatever it holds."""
-        size = math.prod(shape)
-        key = f"{name} {dtype}"
-        memory = self._thread.__dict__.get(key)
-        if memory is None or memory.size < size:
-            memory = self._thread.__dict__[key] = self._a.xp.empty(size, dtype=dtype)
-        return memory[:size].reshape(shape)
+        arrays = self._thread.arrays
+        memory = arrays.get((name, dtype))
+        if memory is None or memory.size < math.prod(shape):
+            memory = arrays[name, dtype] = self._a.xp.empty(shape, dtype=dtype)
+        if memory.shape == shape:
+            return memory
+        return memory.reshape(-1)[: math.prod(shape)].reshape(shape)
 
     def _store(self, cut: Cut, room: Room, values: Array) -> None:
         """Put the result of a block where it belongs, unless it was computed there."""
@@ -207,8 +215,6 @@ class _Blocks:
 
 def _take(x: Array, cut: Cut, order: tuple[int, ...] | None) -> Array:
     """Return a cut of an array, which may have length 1 where the logits are longer."""
-    if x is None or x.ndim == 0:
-        return x
     x = x[tuple(slice(None) if n == 1 else part for n, part in zip(x.shape, cut, strict=True))]
     return x if order is None else x.transpose(order)
 
@@ -225,17 +231,6 @@ def _copy(source: Array, target: Array) -> None:
 def _both(slices: Cut, classes: Cut) -> Cut:
     everything = slice(None)
     return tuple(b if a == everything else a for a, b in zip(slices, classes, strict=True))
-
-
-def _broadcast(a: Admitted) -> Admitted:
-    """Give the logits' companions as many axes as the logits, of length 1 where they repeat."""
-
-    def widen(c: Array | None) -> Array | None:
-        return c if c is None or c.ndim == 0 else c[(None,) * (a.logits.ndim - c.ndim) + (...,)]
-
-    return a._replace(
-        where=widen(a.where), temperature=widen(a.temperature), weights=widen(a.weights)
-    )
 
 
 def _is_apart(a: Admitted, out: Array) -> bool:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from anysoftmax.arrays import Array, Namespace, dtype_name, has_float64, is_numpy
 
-BRANCHES = 8  # a power of two: equal terms then add up without any error
 LEAF = 12  # so few terms are added plainly, to 3.4 u at the worst, which are equal terms
 VECTOR = 256  # bytes of terms that NumPy's einsum adds up in pairs, by the processor's vectors
 
@@ -54,18 +53,17 @@ def _vector_sum(xp: Namespace, x: Array, axis: int) -> Array:
 
 
 def _tree_sum(xp: Namespace, x: Array, axis: int) -> Array:
-    length = x.shape[axis]
+    """Add the second half of the terms to the first, until few are left."""
+    odd = None
     # A length that is not known yet (lazy arrays) leaves only the library's own sum.
-    if not isinstance(length, int) or length <= LEAF:
-        return xp.sum(x, axis=axis, keepdims=True)
-    step = length // BRANCHES
-    parts = [_take(x, axis, i * step, (i + 1) * step) for i in range(BRANCHES)]
-    while len(parts) > 1:
-        parts = [a + b for a, b in zip(parts[::2], parts[1::2], strict=True)]
-    total = _tree_sum(xp, parts[0], axis)
-    if length % BRANCHES:
-        total = total + xp.sum(_take(x, axis, BRANCHES * step, length), axis=axis, keepdims=True)
-    return total
+    while isinstance(x.shape[axis], int) and x.shape[axis] > LEAF:
+        length = x.shape[axis]
+        if length % 2:
+            last = _take(x, axis, length - 1, length)
+            odd = last if odd is None else odd + last
+        x = _take(x, axis, 0, length // 2) + _take(x, axis, length // 2, length // 2 * 2)
+    total = xp.sum(x, axis=axis, keepdims=True)
+    return total if odd is None else total + odd
 
 
 def _take(x: Array, axis: int, start: int, stop: int) -> Array:
