@@ -15,7 +15,7 @@ from importlib import import_module
 from types import ModuleType
 
 from anysoftmax import kernels
-from anysoftmax.errors import AxisError
+from anysoftmax.errors import AxisError, KernelError
 from anysoftmax.explanation import explain
 from anysoftmax.logsumexp import logsumexp
 from anysoftmax.softmax import log_softmax, softmax
@@ -25,6 +25,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AxisError",
+    "KernelError",
     "explain",
     "kernels",
     "log_softmax",

@@ -150,7 +150,7 @@ class _Blocks:
         numbers = range(len(cuts))
         peaks: dict[int, Array] = {}
         sums: dict[int, tuple[Array, ...]] = {}
-        lifted: dict[int, tuple[Admitted, Slices]] = {}
+        lifted: dict[int, Slices] = {}
 
         def find_peak(i: int) -> None:
             a, _ = self._load(cuts[i])
@@ -164,11 +164,12 @@ class _Blocks:
         def add_up(i: int) -> None:
             a, slices = lift(i)
             sums[i] = operation.add_up(a, slices)
-            if self._in_place and slices.ordinary:  # they are in the result's memory
-                lifted[i] = a, slices
+            if self._in_place and slices.ordinary:  # they lie in the result's memory
+                lifted[i] = slices
 
         def conclude(i: int) -> None:
-            a, slices = lifted[i] if i in lifted else lift(i)
+            # What is lifted already needs no logits any more.
+            a, slices = (self._a, lifted[i]) if i in lifted else lift(i)
             self._store(cuts[i], slices.room, operation.conclude(a, slices, *totals))
 
         for_each(find_peak, numbers)

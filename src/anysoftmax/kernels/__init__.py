@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from anysoftmax.arrays import describe
-from anysoftmax.errors import KernelError
 from anysoftmax.kernels.table import NAMES
 
-__all__ = ["NAMES", "KernelError", "chosen", "use"]
+__all__ = ["NAMES", "chosen", "use"]
 
 VARIABLE = "ANYSOFTMAX_KERNEL"
 

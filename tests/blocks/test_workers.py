@@ -1,0 +1,67 @@
+"""The number of workers: who sees it, and what it may be."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+import anysoftmax as asm
+from anysoftmax import threads
+
+
+def count() -> int:
+    return threads._count.get()
+
+
+@pytest.mark.parametrize("n", [1.0, "2", None, True])
+def test_only_an_int(n) -> None:
+    with pytest.raises(TypeError, match="number of workers must be an int"), asm.workers(n):
+        pass
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_at_least_one(n) -> None:
+    with pytest.raises(ValueError, match=f"1 or more: got {n}"), asm.workers(n):
+        pass
+
+
+def test_the_innermost_number_counts_and_ends() -> None:
+    with asm.workers(2):
+        with asm.workers(3):
+            assert count() == 3
+        assert count() == 2
+    assert count() == 1
+
+
+def test_other_threads_keep_their_own() -> None:
+    seen = []
+    with asm.workers(2):
+        thread = threading.Thread(target=lambda: seen.append(count()))
+        thread.start()
+        thread.join()
+    assert seen == [1]
+
+
+def test_items_are_shared_among_that_many_threads() -> None:
+    meeting = threading.Barrier(3, timeout=10)
+    with asm.workers(3):
+        threads.for_each(lambda _: meeting.wait(), range(3))
+
+
+def test_one_worker_starts_no_thread() -> None:
+    seen = set()
+    threads.for_each(lambda _: seen.add(threading.current_thread()), range(5))
+    assert seen == {threading.current_thread()}
+
+
+def test_no_thread_is_left() -> None:
+    before = threading.active_count()
+    with asm.workers(4):
+        threads.for_each(lambda _: None, range(100))
+    assert threading.active_count() == before
+
+
+def test_exceptions_reach_the_caller() -> None:
+    with asm.workers(2), pytest.raises(ZeroDivisionError):
+        threads.for_each(lambda i: 1 / i, range(4))

@@ -1,0 +1,85 @@
+"""What PyTorch's and JAX's own functions do otherwise: the laws that the kernel "native" breaks.
+
+Run it (``nox -s departures``) to write them to docs/departures.json and docs/kernels.md.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from anysoftmax import KernelError, kernels
+from anysoftmax.testing import LAWS, Backend, Law
+from anysoftmax.testing.backends.jax_backends import JaxBackend
+from anysoftmax.testing.backends.torch_backends import TorchBackend
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = Path(__file__).with_name("page.md.in")
+
+
+class NativeTorch(TorchBackend):
+    """PyTorch's own functions."""
+
+    name = "torch"
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call the function with the native kernel."""
+        with kernels.use("native"):
+            return super().run(function, *arguments)
+
+
+class NativeJax(JaxBackend):
+    """The functions of jax.nn."""
+
+    name = "jax"
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call the function with the native kernel."""
+        with kernels.use("native"):
+            return super().run(function, *arguments)
+
+
+NATIVE = {backend.name: backend for backend in (NativeTorch(), NativeJax())}
+
+
+def departure(law: Law, backend: Backend) -> str | None:
+    """Say how a native kernel departs from a law; None if it keeps it."""
+    try:
+        law.check(backend)
+    except KernelError:
+        return "not able"
+    except Exception:  # noqa: BLE001 - whatever is raised, the law does not hold
+        return "breaks it"
+    return None
+
+
+def main() -> None:
+    """Try every law, then write the departures and the page."""
+    table: dict[str, dict[str, str]] = {}
+    for law in LAWS:
+        for name, backend in NATIVE.items():
+            found = departure(law, backend) if law.applies(backend) else None
+            if found:
+                table.setdefault(law.name, {})[name] = found
+        print(law.name, table.get(law.name, "holds"), file=sys.stderr)
+    (DOCS / "departures.json").write_text(json.dumps(table, indent=1) + "\n")
+    (DOCS / "kernels.md").write_text(page(table))
+
+
+def page(table: dict[str, dict[str, str]]) -> str:
+    """Return the page with the departures filled in."""
+    faults = {law.name: law.fault for law in LAWS}
+    rows = [
+        f"| {name} | {faults[name]} | {found.get('torch', '')} | {found.get('jax', '')} |"
+        for name, found in table.items()
+    ]
+    text = PAGE.read_text().replace("@DEPARTURES@", "\n".join(rows))
+    return text.replace("@VERSIONS@", f"PyTorch {version('torch')} and JAX {version('jax')}")
+
+
+if __name__ == "__main__":
+    main()
