@@ -26,7 +26,7 @@ from .libraries import (
 )
 from .memory import extra_bytes
 from .samples import logits, slices
-from .stopwatch import ratio, take_turns, wall_clock
+from .stopwatch import processor_clock, ratio, take_turns, wall_clock
 
 __all__ = [
     "BACKENDS",
@@ -39,6 +39,7 @@ __all__ = [
     "backend",
     "extra_bytes",
     "logits",
+    "processor_clock",
     "ratio",
     "require",
     "slices",

@@ -27,6 +27,8 @@ GRID_BACKENDS = [
 CLASSES = [10, 1000, 2, 50, 100, 10_000, 128_256]
 IMPLEMENTATIONS = ["anysoftmax", "peer"]
 
+WAYS = {"numba", "compile", "jit", "grad", "cuda"}
+
 Function = Callable[..., Any]
 
 
@@ -68,12 +70,12 @@ def require(module: str) -> ModuleType:
 def backend(name: str, *, automatic: bool = False) -> Backend:
     """Return a backend by its name, its library imported and kept to one core.
 
-    The name is the library's, followed by how it is used: a kernel of ours, a compiler, or "grad"
-    for values and gradients together. `automatic` leaves the kernel to us, as it comes.
+    The name is the library's, followed by how it is used: a kernel of ours, a compiler, a device,
+    or "grad" for values and gradients together. `automatic` leaves the kernel to us, as it comes.
     """
     stay_on_one_core()
     library, *ways = name.split("-")
-    if library not in _LIBRARIES or not set(ways) <= {"numba", "compile", "jit", "grad"}:
+    if library not in _LIBRARIES or not set(ways) <= WAYS:
         message = f"unknown backend {name!r}: choose one of {', '.join(BACKENDS + GRID_BACKENDS)}"
         raise ValueError(message)
     kernel = "numba" if "numba" in ways else None if automatic else "reference"
@@ -87,6 +89,9 @@ def _numpy(name: str, _ways: list[str], kernel: str | None) -> Backend:
 def _torch(name: str, ways: list[str], kernel: str | None) -> Backend:
     torch = require("torch")
     torch.set_num_threads(1)
+    asarray, wait, compiler = torch.from_numpy, _same, _eager
+    if "cuda" in ways:
+        asarray, wait = _torch_on_cuda(torch)
     if "grad" in ways:
 
         def compiler(function: Function, axis: int) -> Function:
@@ -100,17 +105,39 @@ def _torch(name: str, ways: list[str], kernel: str | None) -> Backend:
     elif "compile" in ways:
         kernel = None  # the compiler sees the generic code
 
-        def compiler(function: Function, axis: int) -> Function:
-            return torch.compile(lambda x: function(x), fullgraph=True, dynamic=False)
+        def compiler(function: Function, _axis: int) -> Function:
+            def program(x: Any) -> Any:
+                return function(x)
 
-    else:
-        compiler = _eager
-    return Backend(name, torch.from_numpy, _same, compiler, torch, kernel)
+            return torch.compile(program, fullgraph=True, dynamic=False)
+
+    return Backend(name, asarray, wait, compiler, torch, kernel)
+
+
+def _torch_on_cuda(torch: ModuleType) -> tuple[Function, Function]:
+    if not torch.cuda.is_available():
+        raise NotImplementedError("PyTorch sees no CUDA device")
+
+    def asarray(x: Any) -> Any:
+        return torch.from_numpy(x).cuda()
+
+    def wait(y: Any) -> Any:
+        torch.cuda.synchronize()
+        return y
+
+    return asarray, wait
 
 
 def _jax(name: str, ways: list[str], kernel: str | None) -> Backend:
     jax = require("jax")
     jax.config.update("jax_enable_x64", True)
+    asarray, compiler = jax.numpy.asarray, _eager
+    if "cuda" in ways:
+        try:
+            (device, *_) = jax.devices("cuda")
+        except RuntimeError as error:
+            raise NotImplementedError(f"JAX sees no CUDA device: {error}") from error
+        asarray = partial(jax.device_put, device=device)
     if "grad" in ways:
 
         def compiler(function: Function, axis: int) -> Function:
@@ -122,16 +149,27 @@ def _jax(name: str, ways: list[str], kernel: str | None) -> Backend:
 
     elif "jit" in ways:
 
-        def compiler(function: Function, axis: int) -> Function:
+        def compiler(function: Function, _axis: int) -> Function:
             return jax.jit(function)
 
-    else:
-        compiler = _eager
-    peers = require("jax.nn")
-    return Backend(name, jax.numpy.asarray, jax.block_until_ready, compiler, peers, kernel)
+    return Backend(name, asarray, jax.block_until_ready, compiler, require("jax.nn"), kernel)
 
 
-_LIBRARIES = {"numpy": _numpy, "torch": _torch, "jax": _jax}
+def _cupy(name: str, _ways: list[str], kernel: str | None) -> Backend:
+    cupy = require("cupy")
+
+    def wait(y: Any) -> Any:
+        cupy.cuda.get_current_stream().synchronize()
+        return y
+
+    try:
+        cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise NotImplementedError(f"CuPy sees no CUDA device: {error}") from error
+    return Backend(name, cupy.asarray, wait, _eager, require("cupyx.scipy.special"), kernel)
+
+
+_LIBRARIES = {"numpy": _numpy, "torch": _torch, "jax": _jax, "cupy": _cupy}
 
 
 def stay_on_one_core() -> None:
@@ -172,10 +210,14 @@ def _under(kernel: str | None, function: Function) -> Function:
     """Return the function as it runs with a kernel, for a microsecond a call."""
     if isinstance(using(kernel), nullcontext):
         return function
+    not_able = require("anysoftmax.errors").KernelError
 
     def run(x: Any) -> Any:
-        with using(kernel):
-            return function(x)
+        try:
+            with using(kernel):
+                return function(x)
+        except not_able as error:
+            raise NotImplementedError(str(error)) from error
 
     return run
 
@@ -187,7 +229,7 @@ def _cotangent(x: Any, y: Any, axis: int) -> Any:
     return x[0] if axis == 0 else x[..., 0]
 
 
-def _eager(function: Function, axis: int) -> Function:
+def _eager(function: Function, _axis: int) -> Function:
     return function
 
 
