@@ -43,7 +43,8 @@ def read(results: Path) -> list[Series]:
     """Return every series of a folder of results, those of a benchmark side by side."""
     described = json.loads((results / "benchmarks.json").read_text(encoding="utf-8"))
     found: dict[tuple[str, str, str], list[Point]] = defaultdict(list)
-    for result in sorted(iter_results(str(results)), key=lambda result: int(result.date)):
+    stored = iter_results(str(results))
+    for result in sorted(stored, key=lambda result: (int(result.date), result.commit_hash)):
         setting = f"{result.params['machine']}: {environment(result)}"
         for benchmark in result.get_all_result_keys():
             # Figures of a benchmark that has been written anew don't compare with those before.
