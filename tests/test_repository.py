@@ -63,7 +63,7 @@ import importlib, pkgutil, suites
 ran = []
 for info in pkgutil.iter_modules(suites.__path__):
     module = importlib.import_module(f"suites.{info.name}")
-    for cls in vars(module).values():
+    for cls in list(vars(module).values()):
         if not isinstance(cls, type) or cls.__module__ != module.__name__:
             continue
         methods = [n for n in dir(cls) if n.startswith(("time_", "timeraw_", "track_", "peakmem_"))]
