@@ -24,13 +24,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few cells of each path")
     parser.add_argument("--page", action="store_true", help="only write the page again")
     options = parser.parse_args()
+    failures: list[str] = []
     if not options.page:
-        page.write(page.STORE, run(quick=options.quick))
+        page.write(page.STORE, run(failures, quick=options.quick))
     page.PAGE.write_text(page.page(), encoding="utf-8")
+    if failures:
+        sys.exit("not measured, because it failed:\n" + "\n".join(failures))
 
 
-def run(*, quick: bool) -> dict[str, object]:
-    """Return a run, as it is stored."""
+def run(failures: list[str], *, quick: bool) -> dict[str, object]:
+    """Return a run, as it is stored; a cell that fails is told at the end, the others stand."""
     head = setting()  # before the process is kept to one core
     start = time.monotonic()
     imports = measure_imports(rounds=3 if quick else 15)
@@ -41,6 +44,10 @@ def run(*, quick: bool) -> dict[str, object]:
             cells.append(measure(cell))
         except NotImplementedError as reason:
             print(f"skipped: {cell}: {reason}", file=sys.stderr)
+            continue
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            failures.append(f"{cell}: {type(error).__name__}: {error}")
+            print(f"failed: {failures[-1]}", file=sys.stderr)
             continue
         print(f"{time.monotonic() - start:5.0f} s", cell, cells[-1]["ratios"], file=sys.stderr)
     return {**head, "quick": quick, "imports": imports, "memory": memory, "cells": cells}

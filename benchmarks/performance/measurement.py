@@ -16,7 +16,7 @@ from .cells import Cell
 from .contenders import KERNELS, contenders
 
 IMPORT = "import time; start = time.process_time(); import {}; print(time.process_time() - start)"
-EXTRA = "from suites.memory import Extra; e = Extra(); e.setup(*{0}); print(e.track_extra())"
+EXTRA = "from suites.memory import Extra; e = Extra(); e.setup(*{0}); print(e.extra())"
 
 
 def measure(cell: Cell) -> dict[str, Any]:
