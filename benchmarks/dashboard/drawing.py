@@ -33,7 +33,7 @@ def section(setting: str, series: Sequence[Series]) -> str:
         benchmark(name, list(group), places)
         for name, group in itertools.groupby(series, key=lambda s: s.benchmark)
     ]
-    span = f"{len(commits)} commits, {day(commits[0][0])} to {day(commits[-1][0])}"
+    span = f"Commits: {len(commits)}, {day(commits[0][0])} to {day(commits[-1][0])}"
     return f"<h2>{escape(setting)}</h2>\n<p>{span}</p>\n" + "\n".join(parts)
 
 
@@ -41,7 +41,7 @@ def benchmark(name: str, series: Sequence[Series], places: dict[str, int]) -> st
     """Return a benchmark's table, unfolded if its newest figures have grown."""
     grown = sum(is_notable(s) and (s.change or 0) > 1 for s in series)
     rows = "\n".join(row(s, places) for s in series)
-    remark = f' <b class="worse">{grown} have grown</b>' if grown else ""
+    remark = f' <b class="worse">grown: {grown}</b>' if grown else ""
     head = "<tr><th>cell<th>history<th>newest<th>change</tr>"
     return (
         f"<details{' open' if grown else ''}><summary>{escape(name)}"

@@ -64,7 +64,7 @@ def test_figures_of_a_benchmark_written_anew_are_left_out(results: Path) -> None
 
 def test_the_page_points_growth_out(results: Path) -> None:
     text = draw(read(results))
-    assert "1 have grown" in text
+    assert "grown: 1" in text
     assert "▲ +49%" in text
     assert "33333333, 1970-01-04: 1.5" in text
 
