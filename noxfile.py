@@ -53,7 +53,7 @@ def groups(*names: str) -> tuple[str, ...]:
 
 def run_pytest(session: nox.Session, profile: str) -> None:
     """Run the whole suite under one Hypothesis profile, two processes side by side."""
-    session.install("-e", f".[{EXTRAS}]", *groups("test", "backends"))
+    session.install("-e", f".[{EXTRAS}]", *groups("test", "backends", "bench"))
     session.run(
         "pytest",
         "-n",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from performance import page
-from performance.cells import LARGE, MILLION, few_cells, grid
-from performance.contenders import PATHS
+from performance.cells import CUDA, LARGE, MILLION, Cell, few_cells, grid
+from performance.contenders import PATHS, logits, on_cuda
 from performance.figures import CUDA_FIGURES, FIGURES, Figure, at_most, by_classes, judge
+from suites import harness
 
 
 def test_the_page_is_written_from_the_store() -> None:
@@ -64,3 +66,29 @@ def test_limits_go_by_classes_and_dtype() -> None:
     classes = [2, 10, 50, 100, 128_256]
     assert [limit(row(1.0, classes=n)) for n in classes] == [0.15, 0.3, 0.9, 1.1, 1.1]
     assert limit(row(1.0, dtype="float64")) == 0.5
+
+
+@pytest.mark.parametrize(("name", "peer"), [("torch", "torch"), ("jax-jit", "jax.nn")])
+def test_the_contenders_of_a_gpu_run_on_the_cpu_too(
+    name: str, peer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(name.partition("-")[0])
+    monkeypatch.setattr(harness.libraries, "stay_on_one_core", lambda: None)
+    cell = Cell("PyTorch on CUDA", "softmax", "float32", 10, -1, elements=100)
+    ours, peers, _ = on_cuda(name, peer, cell)
+    values = [np.asarray(run()) for run in (*ours.values(), *peers.values())]
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-5)
+    np.testing.assert_array_equal(values[2], -logits(cell))
+
+
+def test_the_part_on_gpus() -> None:
+    cells = [
+        row(ratio, path=path, elements=CUDA, classes=1000, ratios={"reference": {peer: ratio}})
+        for path, peer, ratio in (("PyTorch on CUDA", "torch", 1.0), ("CuPy", "device copy", 2.0))
+    ]
+    run = {"machine": "a GPU", "versions": {"CuPy": "14"}, "date": "today", "commit": "abc"}
+    text = page.cuda_section({**run, "cells": cells})
+    assert "Measured on a GPU" in text
+    assert text.count("| met |") == 1
+    assert text.count("**not met** in 1 of 1 cells") == 1
+    assert text.count("not measured") == 6
