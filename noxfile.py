@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
@@ -20,6 +21,17 @@ nox.options.sessions = ["lint", "tests"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 EXTRAS = "cli,dask,jax,testing,torch"
 ASV_CONFIG = ("--config", "benchmarks/asv.conf.json")
+
+# What `bench-compare` looks at by itself: which benchmarks, and by what factor a figure may grow.
+# Counts and errors are the same in each run; times are ratios of paired turns.
+GATES = (
+    (r"^(graphs|tracing)\.", "1.05"),
+    (r"^accuracy\..*\('\w+', '(numpy|torch|jax-jit)', 'float(32|64)', \d+, 'default'\)", "1.05"),
+    (r"^memory\.Extra\..*, 1\)", "2"),
+    (r"^throughput\.Ratio\..*, '(numpy|numpy-numba)', 'float32', (10|1000), -1\)", "1.25"),
+    (r"^throughput\.Ratio\..*, '(torch|jax-jit|jax-jit-grad)', 'float32', 1000, -1\)", "1.25"),
+    (r"^overhead\.Ratio\..*'numpy'\)", "1.25"),
+)
 
 # The tests fail, rather than skip, when one of these is not importable.
 REQUIRED_BACKENDS = (
@@ -41,7 +53,7 @@ def groups(*names: str) -> tuple[str, ...]:
 
 def run_pytest(session: nox.Session, profile: str) -> None:
     """Run the whole suite under one Hypothesis profile, two processes side by side."""
-    session.install("-e", f".[{EXTRAS}]", *groups("test", "backends"))
+    session.install("-e", f".[{EXTRAS}]", *groups("test", "backends", "bench"))
     session.run(
         "pytest",
         "-n",
@@ -94,6 +106,38 @@ def accuracy(session: nox.Session) -> None:
 
 
 @nox.session
+def performance(session: nox.Session) -> None:
+    """Measure the Performance page again, a quarter of an hour; ``-- --quick`` a few cells only."""
+    session.install("-e", f".[{EXTRAS},numba]", *groups("test", "backends"))
+    with session.chdir("benchmarks"):
+        session.run("python", "-m", "performance.make_page", *session.posargs)
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """Run laws, accuracy and benchmark on CUDA; what finds no GPU is skipped, and named."""
+    if shutil.which("nvidia-smi") is None:
+        session.warn("no NVIDIA GPU: nvidia-smi is not there")
+        session.warn("skipped: the laws on torch-cuda, jax-cuda and cupy")
+        session.warn("skipped: the accuracy of torch-cuda, jax-cuda and cupy")
+        session.warn("skipped: the benchmark on CUDA; docs/gpu.json stays as it is")
+        return
+    session.install("-e", f".[{EXTRAS}]", *groups("test", "backends", "gpu"))
+    session.run(
+        "pytest",
+        "-rs",
+        "tests/laws/test_backends.py",
+        "tests/laws/test_laws.py",
+        "tests/accuracy",
+        "-k",
+        "torch-cuda or jax-cuda or cupy",
+        *session.posargs,
+    )
+    with session.chdir("benchmarks"):
+        session.run("python", "-m", "performance.make_gpu_run")
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build sdist and wheel, then install the wheel and run it as a user would."""
     session.install("build")
@@ -108,7 +152,7 @@ def build(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure the checked-out tree and store the figures under its commit."""
-    session.install("-e", f".[{EXTRAS}]", *groups("test", "backends", "bench"))
+    session.install("-e", f".[{EXTRAS},numba]", *groups("test", "backends", "bench"))
     if session.run("git", "status", "--porcelain", "src", external=True, silent=True):
         session.warn("src/ has changes that are not committed: the figures go to HEAD all the same")
     commit = str(session.run("git", "rev-parse", "HEAD", external=True, silent=True)).strip()
@@ -129,20 +173,31 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(name="bench-compare")
 def bench_compare(session: nox.Session) -> None:
-    """Compare two commits: ``nox -s bench-compare -- main HEAD``; exit status 1 on a regression."""
+    """Compare two commits: ``nox -s bench-compare -- main HEAD``; exit status 1 on a regression.
+
+    Options after the commits go to asv, and choose other benchmarks than those of a pull request.
+    """
     if len(session.posargs) < 2:
         session.error("name two commits, the older first: nox -s bench-compare -- main HEAD")
     base, head, *options = session.posargs
     session.install(*groups("bench"))
     session.run("asv", "machine", "--yes", *ASV_CONFIG, silent=True)
-    # Not `asv compare`: it exits 0 whatever it finds.
-    session.run(
-        "asv",
-        "continuous",
-        *ASV_CONFIG,
-        "--show-stderr",
-        "--interleave-rounds",
-        *options,
-        base,
-        head,
-    )
+    gates = [options] if options else [("--bench", which, "--factor", by) for which, by in GATES]
+    worse = 0
+    for gate in gates:
+        # Not `asv compare`: it exits 0 whatever it finds.
+        command = ("asv", "continuous", *ASV_CONFIG, "--show-stderr", *gate, base, head)
+        try:
+            session.run(*command)
+        except CommandFailed:  # the other gates are looked at all the same
+            worse += 1
+    if worse:
+        session.error(f"{head} is worse than {base}, or could not be measured: see above")
+
+
+@nox.session
+def dashboard(session: nox.Session) -> None:
+    """Draw what `bench` and `bench-compare` have stored, as one page that needs no network."""
+    session.install(*groups("bench"))
+    with session.chdir("benchmarks"):
+        session.run("python", "-m", "dashboard.make_dashboard", *session.posargs)

@@ -28,7 +28,7 @@ def available(name: str) -> Backend:
     if not backend.available():
         if backends.is_required(backend):
             pytest.fail(f"backend {name} is required but can't be imported")
-        pytest.skip(f"backend {name} is not installed")
+        pytest.skip(f"backend {name} is not installed, or finds no device")
     return backend
 
 

@@ -15,7 +15,7 @@ class Error:
     param_names = ["function", "backend", "dtype", "classes", "implementation"]
     params = [
         harness.FUNCTIONS,
-        harness.COMPILED_BACKENDS,
+        [*harness.COMPILED_BACKENDS, "numpy-numba"],
         ["float16", "float32", "float64"],
         [10, 1000],
         ["default", "highest", "peer"],

@@ -12,7 +12,7 @@ class Seconds:
     params = [harness.FUNCTIONS, harness.BACKENDS, harness.IMPLEMENTATIONS]
 
     def setup(self, function, backend, implementation):
-        library = harness.backend(backend)
+        library = harness.backend(backend, automatic=True)
         self.x = library.asarray(harness.logits((10,), "float64"))
         self.run = library.function(implementation, function, -1)
         self.run(self.x)
@@ -29,10 +29,27 @@ class Ratio:
     unit = "anysoftmax / peer"
 
     def setup(self, function, backend):
-        library = harness.backend(backend)
+        library = harness.backend(backend, automatic=True)
         self.x = library.asarray(harness.logits((10,), "float64"))
         self.ours = library.function("anysoftmax", function, -1)
         self.peer = library.function("peer", function, -1)
 
     def track_ratio(self, *_):
         return harness.ratio(lambda: self.ours(self.x), lambda: self.peer(self.x))
+
+
+class ByHand:
+    """Our call over the recipe written by hand with NumPy."""
+
+    param_names = ["function"]
+    params = [harness.FUNCTIONS]
+    unit = "anysoftmax / by hand"
+
+    def setup(self, function):
+        library = harness.backend("numpy", automatic=True)
+        self.x = harness.logits((10,), "float64")
+        self.ours = library.function("anysoftmax", function, -1)
+        self.recipe = library.function("by hand", function, -1)
+
+    def track_ratio(self, *_):
+        return harness.ratio(lambda: self.ours(self.x), lambda: self.recipe(self.x))

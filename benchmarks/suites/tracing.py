@@ -1,4 +1,4 @@
-"""How often JAX has to trace or compile: a number of times, and it should not grow."""
+"""How often JAX has to trace or compile, and how large its programs are: none should grow."""
 
 from __future__ import annotations
 
@@ -51,3 +51,37 @@ class Temperatures:
             eager(temperature=temperature)
         self.jax.monitoring.clear_event_listeners()
         return compiled
+
+
+class Program:
+    """Size of the program of one function of float32 logits, alone or with its gradient."""
+
+    param_names = ["function", "backend"]
+    params = [harness.FUNCTIONS, ["jax-jit", "jax-jit-grad"]]
+
+    def setup(self, function, backend):
+        library = harness.backend(backend)
+        self.x = library.asarray(harness.logits((4, 10), "float32"))
+        anysoftmax = harness.require("anysoftmax")
+        own = partial(getattr(anysoftmax, function), axis=-1)
+        self.program = library.compile(own, -1)
+
+    def track_equations(self, *_):
+        """Equations of the traced program, those of the functions that it calls included."""
+        jaxpr = self.program.trace(self.x).jaxpr
+        return _equations(jaxpr.jaxpr)
+
+    def track_instructions(self, *_):
+        """Instructions of the program that XLA made of it."""
+        return self.program.lower(self.x).compile().as_text().count(" = ")
+
+    track_equations.unit = "equations"
+    track_instructions.unit = "instructions"
+
+
+def _equations(jaxpr):
+    """Count the equations of a program, and of the programs inside of them."""
+    inner = harness.require("jax.extend.core").jaxprs_in_params
+    return sum(
+        1 + sum(_equations(sub) for sub in inner(equation.params)) for equation in jaxpr.eqns
+    )

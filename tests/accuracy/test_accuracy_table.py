@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from measurement import BACKENDS, FUNCTIONS, PRECISIONS, measure
 
-from anysoftmax.testing import backends
+from anysoftmax.testing import BACKENDS as EVERY_BACKEND
+from anysoftmax.testing import Backend, backends
 
 TABLE = json.loads((Path(__file__).parents[2] / "docs" / "accuracy.json").read_text())
 
@@ -29,6 +30,22 @@ def test_no_error_has_grown(name: str, function: str, precision: str) -> None:
             worst = measure(backend, function, dtype, precision)
             allowed = (math.floor(published["ulp"] / GRAIN) + 1) * GRAIN
             assert worst.ulp <= allowed, f"{dtype}: {worst.ulp} ulp, published {published['ulp']}"
+            assert worst.share <= 1, f"{dtype}: {worst.share} of the bound"
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(
+    "backend",
+    [name for name, backend in EVERY_BACKEND.items() if backend.platform == "cuda"],
+    indirect=True,
+)
+def test_errors_on_a_gpu_are_within_their_bounds(
+    backend: Backend, function: str, precision: str
+) -> None:
+    with backend.context():
+        for dtype in backend.dtypes:
+            worst = measure(backend, function, dtype, precision)
             assert worst.share <= 1, f"{dtype}: {worst.share} of the bound"
 
 

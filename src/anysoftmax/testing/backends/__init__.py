@@ -15,6 +15,7 @@ from anysoftmax.testing.backends.cubed_backend import CubedBackend
 from anysoftmax.testing.backends.cupy_backend import CupyBackend
 from anysoftmax.testing.backends.dask_backend import DaskBackend
 from anysoftmax.testing.backends.jax_backends import (
+    CudaJaxBackend,
     Jax32Backend,
     JaxBackend,
     JitJax32Backend,
@@ -23,7 +24,11 @@ from anysoftmax.testing.backends.jax_backends import (
 from anysoftmax.testing.backends.ndonnx_backend import NdonnxBackend
 from anysoftmax.testing.backends.numpy_backends import NumpyBackend, ReadOnlyNumpyBackend
 from anysoftmax.testing.backends.strict_backend import StrictBackend
-from anysoftmax.testing.backends.torch_backends import CompiledTorchBackend, TorchBackend
+from anysoftmax.testing.backends.torch_backends import (
+    CompiledTorchBackend,
+    CudaTorchBackend,
+    TorchBackend,
+)
 
 __all__ = ["BACKENDS", "Backend", "get", "is_required"]
 
@@ -43,6 +48,8 @@ BACKENDS: dict[str, Backend] = {
         NdonnxBackend(),
         CubedBackend(),
         CupyBackend(),
+        CudaTorchBackend(),
+        CudaJaxBackend(),
     )
 }
 
@@ -64,8 +71,9 @@ def is_required(backend: Backend) -> bool:
     """Return whether a backend's absence is a failure and not a reason to skip.
 
     The environment variable ANYSOFTMAX_REQUIRED_BACKENDS lists names, separated by commas; each
-    stands for its library, so that ``jax`` asks for ``jax-jit`` and ``jax-32`` as well.
+    stands for its library on its kind of device, so that ``jax`` asks for ``jax-jit`` and
+    ``jax-32`` as well, but not for ``jax-cuda``.
     """
     named = os.environ.get("ANYSOFTMAX_REQUIRED_BACKENDS", "")
-    libraries = {get(name.strip()).library for name in named.split(",") if name.strip()}
-    return backend.library in libraries
+    required = [get(name.strip()) for name in named.split(",") if name.strip()]
+    return (backend.library, backend.platform) in {(b.library, b.platform) for b in required}

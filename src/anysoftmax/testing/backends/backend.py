@@ -40,6 +40,8 @@ class Backend(ABC):
         Stands in the test's name.
     library : str
         The package to import.
+    platform : str
+        The kind of device that it computes on: ``cpu`` or ``cuda``.
     dtypes, integers : tuple of str
         The floating and integer dtypes it has; the laws try all of them.
     default_dtype : str
@@ -68,6 +70,7 @@ class Backend(ABC):
 
     name: ClassVar[str]
     library: ClassVar[str]
+    platform: ClassVar[str] = "cpu"
     dtypes: ClassVar[tuple[str, ...]] = ("float64", "float32")
     integers: ClassVar[tuple[str, ...]] = INTEGERS
     default_dtype: ClassVar[str] = "float64"

@@ -14,6 +14,7 @@ class CupyBackend(Backend):
 
     name = "cupy"
     library = "cupy"
+    platform = "cuda"
     dtypes = ("float64", "float32", "float16")
     layouts = ("C", "Fortran")
     writes_out = True

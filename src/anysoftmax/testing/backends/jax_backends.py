@@ -10,7 +10,7 @@ import numpy as np
 
 from anysoftmax.testing.backends.backend import INTEGERS, Array, Backend, NumpyArray
 
-__all__ = ["Jax32Backend", "JaxBackend", "JitJax32Backend", "JitJaxBackend"]
+__all__ = ["CudaJaxBackend", "Jax32Backend", "JaxBackend", "JitJax32Backend", "JitJaxBackend"]
 
 
 class JaxBackend(Backend):
@@ -146,6 +146,41 @@ class JitJaxBackend(JaxBackend):
         if key not in self._compiled:
             self._compiled[key] = jax.jit(function)
         return self._compiled[key]
+
+
+class CudaJaxBackend(JitJaxBackend):
+    """JAX on the first GPU, every call under ``jax.jit``."""
+
+    name = "jax-cuda"
+    platform = "cuda"
+    flushes_subnormals = False
+
+    def available(self) -> bool:
+        """Return whether JAX can be imported and sees a GPU."""
+        if not super().available():
+            return False
+        import jax
+
+        try:
+            return bool(jax.devices("cuda"))
+        except RuntimeError:  # a JAX without CUDA, or CUDA without a device
+            return False
+
+    @contextmanager
+    def context(self) -> Iterator[None]:
+        """Make the GPU the place of new arrays."""
+        import jax
+
+        with super().context(), jax.default_device(jax.devices("cuda")[0]):
+            yield
+
+    def owns(self, array: Array) -> bool:
+        """Return whether it is a JAX array, on a GPU if it has a place already."""
+        import jax
+
+        return super().owns(array) and (
+            isinstance(array, jax.core.Tracer) or self.device(array).platform == "gpu"
+        )
 
 
 class Jax32Backend(JaxBackend):

@@ -11,7 +11,7 @@ import numpy as np
 
 from anysoftmax.testing.backends.backend import INTEGERS, Array, Backend, NumpyArray
 
-__all__ = ["CompiledTorchBackend", "TorchBackend"]
+__all__ = ["CompiledTorchBackend", "CudaTorchBackend", "TorchBackend"]
 
 
 @contextmanager
@@ -40,7 +40,7 @@ class TorchBackend(Backend):
         import torch
 
         name = dtype or np.asarray(values).dtype.name
-        tensor = torch.from_numpy(np.array(values)).to(getattr(torch, name))
+        tensor = torch.from_numpy(np.array(values)).to(self.platform, getattr(torch, name))
         if layout == "Fortran" and tensor.ndim:
             backwards = tuple(reversed(range(tensor.ndim)))
             return tensor.permute(backwards).contiguous().permute(backwards)
@@ -101,6 +101,30 @@ class TorchBackend(Backend):
         with _without_own_deprecations():
             second = torch.func.hessian(lambda x: function(x, **options))(self._own(x))
         return self.to_numpy(second)
+
+
+class CudaTorchBackend(TorchBackend):
+    """PyTorch on the current GPU."""
+
+    name = "torch-cuda"
+    platform = "cuda"
+    cost = 2
+
+    def available(self) -> bool:
+        """Return whether PyTorch can be imported and sees a GPU."""
+        if not super().available():
+            return False
+        import torch
+
+        return bool(torch.cuda.is_available())
+
+    def to_numpy(self, array: Array) -> NumpyArray:
+        """Copy the values to the CPU, bfloat16 as float32."""
+        return super().to_numpy(array.cpu())
+
+    def owns(self, array: Array) -> bool:
+        """Return whether it is a tensor on a GPU."""
+        return super().owns(array) and array.is_cuda
 
 
 class CompiledTorchBackend(TorchBackend):
