@@ -28,13 +28,13 @@ from anysoftmax.operations import Operation
 from anysoftmax.summation import stable_sum
 from anysoftmax.threads import for_each
 
-BLOCK = 2**19  # bytes: with the steps' scratch beside it, it fits a core's second-level cache
-WHOLE = 2**20  # bytes of a slice that is still not cut: its parts would be read twice
+BLOCK = 3 * 2**18  # bytes: a block and its scratch stay in the caches, and calls stay few
+WHOLE = 3 * 2**19  # bytes of a slice that is still not cut: its parts would be read twice
 SMALL = 2**14  # bytes of logits that are not worth laying out
-FEW_CLASSES = 2**8  # bytes of a slice: so few classes are copied to lie along the slow axis
+FEW_CLASSES = 64  # along the fast axis: so few are copied, for the slices to lie along it
 FEW_SLICES = 32  # along the fast axis: so few are copied, for the classes to lie along it
 FEW_ROWS = 64  # rows of a copy
-BUFFER = 1024
+BUFFER = 1024  # elements of NumPy's buffers while rows are long: it copies what fits twice
 WIDTH = 1024  # slices side by side along the fast axis, if their blocks are not copied
 
 Cut = tuple[slice, ...]  # a range along each axis
@@ -79,7 +79,7 @@ def _lay_out(operation: Operation, a: Admitted) -> _Layout:
     width = max(1, BLOCK // (depth * item))
     order = None
     if fast in classes:
-        if depth * item <= FEW_CLASSES:
+        if depth <= FEW_CLASSES:
             order = (*classes, *others)
     elif x.shape[fast] < FEW_SLICES:
         order = (*others, *classes)

@@ -180,7 +180,7 @@ def test_memory_that_a_guard_would_miss_is_seen() -> None:
 def test_large_arrays_are_cut() -> None:
     a = admit(logits((60_000, 30)), axis=1)
     layout = blocks._lay_out(operations.SOFTMAX, a)
-    assert len(layout.slices) > 10
+    assert len(layout.slices) > 5
     assert len(layout.parts) == 1
     long = blocks._lay_out(operations.SOFTMAX, admit(logits((3_000_000,)), axis=0))
     assert len(long.parts) > 10
