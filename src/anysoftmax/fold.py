@@ -152,16 +152,14 @@ def terms_of_rest(a: Admitted, s: Slices) -> tuple[Array, Array]:
     still `e`, so that ties have the right derivatives of every order.
     """
     xp, e = a.xp, s.exponentials
-    total = stable_sum(xp, e, a.axes)
-    if s.ordinary and total.min() >= 2:
-        return total - 1.0, xp.ones_like(total)  # no rest is small
-    # Not where z is 0: under jit XLA may judge the two uses below differently, if z is subnormal.
     if s.ordinary:
-        others = xp.subtract(e, xp.floor(e, out=s.room.winners), out=s.room.exponentials)
+        winners = xp.floor(e, out=s.room.winners)
+        others = xp.subtract(e, winners, out=s.room.exponentials)
     else:
-        others = e - xp.floor(e)
-    others = stable_sum(xp, others, a.axes)
-    return others, xp.round(total - others)
+        # Not where z is 0: under jit XLA may judge the two uses differently, if z is subnormal.
+        winners = xp.floor(e)
+        others = e - winners
+    return stable_sum(xp, others, a.axes), stable_sum(xp, winners, a.axes)
 
 
 def rest_of(a: Admitted, others: Array, winners: Array) -> Array:
