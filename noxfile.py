@@ -138,6 +138,13 @@ def gpu(session: nox.Session) -> None:
 
 
 @nox.session
+def departures(session: nox.Session) -> None:
+    """List anew which laws PyTorch's and JAX's own functions break, in docs/kernels.md."""
+    session.install("-e", f".[{EXTRAS}]", *groups("test", "backends"))
+    session.run("python", "tests/kernels/departures.py")
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build sdist and wheel, then install the wheel and run it as a user would."""
     session.install("build")

@@ -16,9 +16,11 @@ and cleared by the system again and again.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from itertools import product
 from threading import local
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from anysoftmax import fold
 from anysoftmax.admission import Admitted
@@ -33,7 +35,8 @@ WHOLE = 3 * 2**19  # bytes of a slice that is still not cut: its parts would be 
 SMALL = 2**14  # bytes of logits that are not worth laying out
 FEW_CLASSES = 64  # along the fast axis: so few are copied, for the slices to lie along it
 FEW_SLICES = 32  # along the fast axis: so few are copied, for the classes to lie along it
-FEW_ROWS = 64  # rows of a copy
+FEW_ROWS = 64  # of a block to copy, which are then copied one by one
+GROUP = 32  # parts of slices whose peaks or sums are kept until they are joined
 BUFFER = 1024  # elements of NumPy's buffers while rows are long: it copies what fits twice
 WIDTH = 1024  # slices side by side along the fast axis, if their blocks are not copied
 
@@ -66,14 +69,15 @@ class _Layout(NamedTuple):
     long_rows: bool
 
 
-def _lay_out(operation: Operation, a: Admitted) -> _Layout:
+def _lay_out(a: Admitted) -> _Layout:
     x = a.logits
     # From the slowest axis in memory to the fastest.
     axes = sorted(range(x.ndim), key=lambda i: (x.shape[i] == 1, -abs(x.strides[i])))
     classes = [i for i in axes if i in a.axes]
     others = [i for i in axes if i not in a.axes]
     fast = next((i for i in reversed(axes) if x.shape[i] > 1), axes[-1])
-    item = a.xp.dtype(a.work).itemsize
+    # Weights take many more steps, each with an array of its own.
+    item = a.xp.dtype(a.work).itemsize * (1 if a.weights is None else 6)
     depth = math.prod(x.shape[i] for i in classes)
     breadth = x.size // depth
     width = max(1, BLOCK // (depth * item))
@@ -87,7 +91,7 @@ def _lay_out(operation: Operation, a: Admitted) -> _Layout:
         width = max(width, WIDTH)
     width = min(width, breadth)
     length = depth
-    if width * depth * item > WHOLE and operation.separable:
+    if width * depth * item > WHOLE:
         length = max(1, BLOCK // (width * item))
     inner = length if fast in classes else min(width, x.shape[fast])
     if order is not None:
@@ -118,7 +122,7 @@ class _Blocks:
     """The blocks of one call, each thread with scratch of its own."""
 
     def __init__(self, operation: Operation, a: Admitted, out: Array) -> None:
-        self.layout = _lay_out(operation, a)
+        self.layout = _lay_out(a)
         self._operation = operation
         self._a = a
         self._out = out
@@ -147,37 +151,35 @@ class _Blocks:
 
     def _compute_parts(self, cuts: list[Cut]) -> None:
         xp, operation = self._a.xp, self._operation
-        numbers = range(len(cuts))
-        peaks: dict[int, Array] = {}
-        sums: dict[int, tuple[Array, ...]] = {}
         lifted: dict[int, Slices] = {}
 
-        def find_peak(i: int) -> None:
+        def find_peak(i: int) -> Any:
             a, _ = self._load(cuts[i])
-            peaks[i] = fold.peak_of(fold.participants(a))
+            return operation.peak_of(fold.participants(a))
 
         def lift(i: int) -> tuple[Admitted, Slices]:
             a, room = self._load(cuts[i])
             a = fold.participants(a)
             return a, operation.lift(a, peak, room)
 
-        def add_up(i: int) -> None:
+        def add_up(i: int) -> tuple[Array, ...]:
             a, slices = lift(i)
-            sums[i] = operation.add_up(a, slices)
             if self._in_place and slices.ordinary:  # they lie in the result's memory
                 lifted[i] = slices
+            return operation.add_up(a, slices)
+
+        def join_sums(parts: list[tuple[Array, ...]]) -> tuple[Array, ...]:
+            terms = (xp.stack(term) for term in zip(*parts, strict=True))
+            return tuple(stable_sum(xp, term, (0,))[0] for term in terms)
 
         def conclude(i: int) -> None:
             # What is lifted already needs no logits any more.
             a, slices = (self._a, lifted[i]) if i in lifted else lift(i)
-            self._store(cuts[i], slices.room, operation.conclude(a, slices, *totals))
+            self._store(cuts[i], slices.room, operation.conclude(a, slices, *sums))
 
-        for_each(find_peak, numbers)
-        peak = xp.max(xp.stack([peaks[i] for i in numbers]), axis=0)
-        for_each(add_up, numbers)
-        terms = zip(*(sums[i] for i in numbers), strict=True)
-        totals = [stable_sum(xp, xp.stack(parts), (0,))[0] for parts in terms]
-        for_each(conclude, numbers[:1] if operation.reduces else numbers)
+        peak = _gather(find_peak, partial(operation.join_peaks, xp), len(cuts))
+        sums = _gather(add_up, join_sums, len(cuts))
+        for_each(conclude, range(1 if operation.reduces else len(cuts)))
 
     def _load(self, cut: Cut) -> tuple[Admitted, Room]:
         """Return the arguments of a block, in the order they are computed in, and its memory."""
@@ -212,6 +214,20 @@ class _Blocks:
         """Put the result of a block where it belongs, unless it was computed there."""
         if not (self._in_place and (values is room.shifted or values is room.exponentials)):
             _copy(values, _take(self._out, cut, self.layout.order))
+
+
+def _gather(compute: Callable[[int], Any], join: Callable[[list[Any]], Any], count: int) -> Any:
+    """Join what is computed of each part; in groups, so that only a few are kept at a time."""
+    joined = []
+    for start in range(0, count, GROUP):
+        found: dict[int, Any] = {}
+
+        def keep(i: int, found: dict[int, Any] = found) -> None:
+            found[i] = compute(i)
+
+        for_each(keep, range(start, min(start + GROUP, count)))
+        joined.append(join([found[i] for i in sorted(found)]))
+    return joined[0] if len(joined) == 1 else join(joined)
 
 
 def _take(x: Array, cut: Cut, order: tuple[int, ...] | None) -> Array:

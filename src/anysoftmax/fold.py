@@ -102,6 +102,11 @@ def peak_of(a: Admitted) -> Array:
     return stop_gradient(largest(a.xp, a.logits, a.axes))
 
 
+def peak_among(xp: Namespace, parts: list[Array]) -> Array:
+    """Return the largest logit of slices whose parts' largest are known."""
+    return xp.max(xp.stack(parts), axis=0)
+
+
 def lift(a: Admitted, peak: Array, room: Room, *, invariant: bool) -> Slices:
     """Shift each slice by its peak, divide it by its temperature and take exponentials.
 

@@ -1,36 +1,35 @@
-"""The functions of slices, each put together from the fold in one row.
-
-A slice may be cut into parts: every part is lifted by the peak of the whole slice, what the parts
-add up is added together, and the sums conclude each part.
-"""
+"""The functions of slices, each put together from steps of the fold."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from anysoftmax import fold
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array
+from anysoftmax.arrays import Array, Namespace
 from anysoftmax.fold import NO_ROOM, Room, Slices
-from anysoftmax.weighing import lift_weighted
+from anysoftmax.weighing import heaviest_among, heaviest_of, lift_weighted
 
 
 class Operation(NamedTuple):
-    """What a function adds up over each slice, and what it makes of the sums.
+    """How a function of slices is computed, step by step.
+
+    It finds the peak of each slice, lifts the logits by it, adds up over the slice, and concludes
+    from the sums. Slices may be cut into parts: their peaks are joined, their sums added.
 
     `final_step` names the step of the fold that the result is made of, element by element; None if
     it has length 1 along the axes instead of the logits' shape.
-    `separable` tells that a part of a slice can be lifted by the peak alone.
     """
 
     name: str
-    lift: Callable[[Admitted, Array, Room], Slices]
+    peak_of: Callable[[Admitted], Any]
+    join_peaks: Callable[[Namespace, list[Any]], Any]
+    lift: Callable[[Admitted, Any, Room], Slices]
     add_up: Callable[[Admitted, Slices], tuple[Array, ...]]
     conclude: Callable[..., Array]
     final_step: str | None
-    separable: bool = True
 
     @property
     def reduces(self) -> bool:
@@ -40,7 +39,7 @@ class Operation(NamedTuple):
     def __call__(self, a: Admitted, room: Room = NO_ROOM) -> Array:
         """Compute the function of whole slices."""
         a = fold.participants(a)
-        slices = self.lift(a, fold.peak_of(a), room)
+        slices = self.lift(a, self.peak_of(a), room)
         return self.conclude(a, slices, *self.add_up(a, slices))
 
 
@@ -54,6 +53,8 @@ def _conclude_logsumexp(a: Admitted, s: Slices, others: Array, winners: Array) -
 
 SOFTMAX = Operation(
     "softmax",
+    fold.peak_of,
+    fold.peak_among,
     partial(fold.lift, invariant=True),
     lambda a, s: (fold.total_of(a, s),),
     fold.shares,
@@ -61,6 +62,8 @@ SOFTMAX = Operation(
 )
 LOG_SOFTMAX = Operation(
     "log_softmax",
+    fold.peak_of,
+    fold.peak_among,
     partial(fold.lift, invariant=True),
     fold.terms_of_rest,
     _conclude_log_softmax,
@@ -68,11 +71,15 @@ LOG_SOFTMAX = Operation(
 )
 LOGSUMEXP = Operation(
     "logsumexp",
+    fold.peak_of,
+    fold.peak_among,
     partial(fold.lift, invariant=False),
     fold.terms_of_rest,
     _conclude_logsumexp,
     final_step=None,
 )
 WEIGHTED_LOGSUMEXP = LOGSUMEXP._replace(
-    lift=lambda a, peak, room: lift_weighted(a), separable=False
+    peak_of=heaviest_of,
+    join_peaks=heaviest_among,
+    lift=lambda a, heaviest, room: lift_weighted(a, heaviest),
 )

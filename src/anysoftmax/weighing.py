@@ -15,14 +15,48 @@ other, their logarithms are added instead.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array, stop_gradient
+from anysoftmax.arrays import Array, Namespace, largest, stop_gradient
 from anysoftmax.fold import NO_ROOM, Slices, overflow_bound
 
 
-def lift_weighted(a: Admitted) -> Slices:
-    """Shift each slice by its heaviest term and take weighted exponentials."""
+class Heaviest(NamedTuple):
+    r"""The heaviest term of each slice, of length 1 along the axes.
+
+    `peak` is its :math:`x_j + \log w_j`. The other fields are what it is made of where that is
+    finite; in the other slices they are those of a term that changes nothing.
+    """
+
+    peak: Array
+    logit: Array
+    weight: Array
+    log_weight: Array
+
+
+class _Terms(NamedTuple):
+    """All terms of the slices, before any is known to be the heaviest."""
+
+    logits: Array
+    weights: Array
+    logs: Array
+    weighed: Array
+
+
+def heaviest_of(a: Admitted) -> Heaviest:
+    """Find the heaviest term of each slice."""
+    return _heaviest(a.xp, a.axes, _terms_of(a))
+
+
+def heaviest_among(xp: Namespace, parts: list[Heaviest]) -> Heaviest:
+    """Find the heaviest term of slices whose parts' heaviest are known."""
+    peaks, logits, weights, logs = (xp.stack(field) for field in zip(*parts, strict=True))
+    found = _heaviest(xp, (0,), _Terms(logits, weights, logs, peaks))
+    return Heaviest(*(field[0, ...] for field in found))
+
+
+def _terms_of(a: Admitted) -> _Terms:
     xp, x = a.xp, a.logits
     w: Array = a.weights
     if a.where is not None:
@@ -32,22 +66,34 @@ def lift_weighted(a: Admitted) -> Slices:
     positive = w > 0
     logs = xp.where(positive, xp.log(xp.where(positive, w, 1.0)), math.nan)
     logs = stop_gradient(xp.where(weightless, 0.0, logs))
-
     absent = weightless | (x == -math.inf)
     weighed = xp.where(absent, -math.inf, xp.where(absent, 0.0, x) + logs)
-    top = stop_gradient(xp.max(weighed, axis=a.axes, keepdims=True))
+    return _Terms(x, w, logs, weighed)
+
+
+def _heaviest(xp: Namespace, axes: tuple[int, ...], terms: _Terms) -> Heaviest:
+    x, w, logs, weighed = terms
+    top = stop_gradient(largest(xp, weighed, axes))
     plain = xp.abs(top) < math.inf  # neither nothing, nor infinity, nor NaN
 
     def of_heaviest(values: Array, among: Array, otherwise: float) -> Array:
-        found = xp.max(xp.where(among, values, -math.inf), axis=a.axes, keepdims=True)
+        found = largest(xp, xp.where(among, values, -math.inf), axes)
         return stop_gradient(xp.where(plain, found, otherwise))
 
-    heaviest = weighed == top
-    origin = of_heaviest(x, heaviest, 0.0)
-    heaviest = heaviest & (x == origin)
-    unit = of_heaviest(w, heaviest, 1.0)
-    log_unit = of_heaviest(logs, heaviest, 0.0)
-    peak = xp.where(plain, origin + log_unit, top)
+    among = weighed == top
+    logit = of_heaviest(x, among, 0.0)
+    among = among & (x == logit)
+    weight, log_weight = of_heaviest(w, among, 1.0), of_heaviest(logs, among, 0.0)
+    return Heaviest(xp.where(plain, logit + log_weight, top), logit, weight, log_weight)
+
+
+def lift_weighted(a: Admitted, heaviest: Heaviest) -> Slices:
+    """Take weighted exponentials relative to the heaviest term of each slice."""
+    xp = a.xp
+    x, w, logs, weighed = _terms_of(a)
+    peak, origin, unit, log_unit = heaviest
+    plain = xp.abs(peak) < math.inf
+    weightless, positive = w == 0, w > 0
 
     # In the other slices the peak says it all: NaN, +inf, or -inf if nothing takes part.
     too_low = x < overflow_bound(xp, origin, None)
@@ -57,11 +103,11 @@ def lift_weighted(a: Admitted) -> Slices:
     z = xp.where(takes_part & ~weightless, difference + (logs - log_unit), -math.inf)
     z = xp.where(weighed == math.inf, 0.0, z)
 
-    largest = math.log(xp.finfo(origin.dtype).max) - 1
-    near = takes_part & ((xp.abs(difference) < largest / 2) | weightless)
+    limit = math.log(xp.finfo(origin.dtype).max) - 1
+    near = takes_part & ((xp.abs(difference) < limit / 2) | weightless)
     exponent = xp.where(near, difference, 0.0)
     quotient = xp.where(near, w, 0.0) / unit
-    by_factors = quotient * xp.exp(xp.where(exponent < largest, exponent, largest))
+    by_factors = quotient * xp.exp(xp.where(exponent < limit, exponent, limit))
     factor = xp.where(takes_part & positive, w, 1.0)
     # The quotient is 1; it brings back the derivative that stopped at the logarithm.
     by_logarithms = xp.exp(z) * (factor / stop_gradient(factor))

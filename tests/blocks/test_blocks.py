@@ -1,4 +1,4 @@
-"""Blocks: the same numbers for every layout, in little memory, in place, on any number of threads."""
+"""Blocks: the same numbers in every layout, little memory, in place, on any number of threads."""
 
 from __future__ import annotations
 
@@ -168,6 +168,13 @@ def test_memory_is_bounded_for_special_values_too(function) -> None:
     assert extra_memory(lambda: function(x, axis=1)) < output + 8 * MIB
 
 
+@pytest.mark.parametrize("axis", [0, 1, None])
+def test_memory_is_bounded_with_weights(axis) -> None:
+    x = logits((12_000, 1000))
+    weights = np.ones((12_000, 1), x.dtype)
+    assert extra_memory(lambda: asm.logsumexp(x, axis=axis, weights=weights)) < 8 * MIB
+
+
 def test_memory_of_the_highest_precision() -> None:
     x = logits((12_000, 1000))
     assert extra_memory(lambda: asm.softmax(x, precision="highest", out=x)) < 8 * MIB
@@ -179,10 +186,10 @@ def test_memory_that_a_guard_would_miss_is_seen() -> None:
 
 def test_large_arrays_are_cut() -> None:
     a = admit(logits((60_000, 30)), axis=1)
-    layout = blocks._lay_out(operations.SOFTMAX, a)
+    layout = blocks._lay_out(a)
     assert len(layout.slices) > 5
     assert len(layout.parts) == 1
-    long = blocks._lay_out(operations.SOFTMAX, admit(logits((3_000_000,)), axis=0))
+    long = blocks._lay_out(admit(logits((3_000_000,)), axis=0))
     assert len(long.parts) > 10
 
 

@@ -1,4 +1,4 @@
-"""Every law again with blocks of a few bytes, so that small arrays too are cut, copied and joined."""
+"""Every law again with blocks of a few bytes: small arrays too are cut, copied and joined."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anysoftmax.testing.backends.numpy_backends import NumpyBackend
 
 SIZES = {
     # Slices are cut into parts; no block is copied.
-    "parts": {"BLOCK": 24, "WHOLE": 24, "FEW_CLASSES": 0, "FEW_SLICES": 0, "WIDTH": 2},
+    "parts": {"BLOCK": 24, "WHOLE": 24, "FEW_CLASSES": 0, "FEW_SLICES": 0, "WIDTH": 2, "GROUP": 2},
     # Slices stay whole; all blocks are copied to lie the other way.
     "copies": {"BLOCK": 96, "WHOLE": 2**20, "FEW_CLASSES": 2**20, "FEW_SLICES": 2**20},
     "parts and copies": {"BLOCK": 40, "WHOLE": 40, "FEW_CLASSES": 2**20, "FEW_SLICES": 2**20},

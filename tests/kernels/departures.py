@@ -65,7 +65,7 @@ def main() -> None:
             found = departure(law, backend) if law.applies(backend) else None
             if found:
                 table.setdefault(law.name, {})[name] = found
-        print(law.name, table.get(law.name, "holds"), file=sys.stderr)
+        print(law.name, table.get(law.name, "holds"), file=sys.stderr)  # noqa: T201
     (DOCS / "departures.json").write_text(json.dumps(table, indent=1) + "\n")
     (DOCS / "kernels.md").write_text(page(table))
 

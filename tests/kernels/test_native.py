@@ -62,7 +62,7 @@ def test_jax_is_called() -> None:
     "options", [{"axis": (0, 1)}, {"precision": "highest"}], ids=["two axes", "highest"]
 )
 def test_what_it_is_not_able_to_do_is_an_error(options) -> None:
-    with asm.kernels.use("native"), pytest.raises(KernelError, match="'native'.*'reference'"):
+    with asm.kernels.use("native"), pytest.raises(KernelError, match=r"'native'.*'reference'"):
         asm.softmax(torch.zeros(2, 2), **options)
 
 

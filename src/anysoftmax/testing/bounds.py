@@ -33,6 +33,7 @@ from anysoftmax.testing.oracle.exact import (
     Exact,
     ExactArray,
     exact,
+    heaviest,
     logsumexp,
     normalise,
     peak,
@@ -146,7 +147,9 @@ def expect(
     if function == "logsumexp":
         reduced: dict[str, Any] = {"axis": axis, "where": where, "weights": weights}
         values = logsumexp(x, **reduced, keepdims=keepdims)
-        peaks = peak(x, **reduced, keepdims=keepdims)
+        # With weights a term has two logarithms, and the result the digits of the larger one.
+        sized: dict[str, Any] = reduced | {"keepdims": keepdims}
+        peaks = _larger(peak(x, **sized), heaviest(x, **sized))
         distances = temperatures = np.full(values.shape, ZERO, dtype=object)
     else:
         # Contract: T counts as rounded to the dtype.
@@ -167,12 +170,20 @@ def expect(
                 has_float64=has_float64,
                 distance=distances[i],
                 temperature=temperatures[i],
-                peak=peaks[i] if PRECISE.isfinite(peaks[i]) else ZERO,
+                peak=peaks[i],
             )
             if PRECISE.isfinite(values[i])
             else ZERO
         )
     return Expected(values, allowed, format_)
+
+
+def _larger(a: ExactArray, b: ExactArray) -> ExactArray:
+    """Return the larger of two numbers in magnitude, 0 in the place of what is not finite."""
+    finite = np.vectorize(PRECISE.isfinite, otypes=[bool])
+    a, b = (np.where(finite(c), c, ZERO) for c in (a, b))
+    larger: ExactArray = np.where(abs(a) >= abs(b), a, b)
+    return larger
 
 
 def _log_distances(known: Any) -> ExactArray:

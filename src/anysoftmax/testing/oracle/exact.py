@@ -153,6 +153,19 @@ def peak(
     return _reduce(_peak_slice, x, axis, weights, where, keepdims=keepdims)
 
 
+def heaviest(
+    x: Any, *, axis: Axis = None, weights: Any = None, where: Any = None, keepdims: bool = False
+) -> ExactArray:
+    """Return the largest logit plus the logarithm of its weight, per slice; -inf if there is none.
+
+    Examples
+    --------
+    >>> print(heaviest([0.0, 1.0], weights=[1.0, 0.25]))
+    0.0
+    """
+    return _reduce(_heaviest_slice, x, axis, weights, where, keepdims=keepdims)
+
+
 def _normalise_slice(logits: list[Exact], taking_part: list[bool], t: Exact) -> Outcome:
     """Normalise one slice: the rows of the table of special values, then the formula."""
     n = len(logits)
@@ -224,6 +237,12 @@ def _peak_slice(logits: list[Exact], weights: list[Exact]) -> Exact:
     if any(PRECISE.isnan(x) for x in terms):
         return NAN
     return max(terms, default=-INF)
+
+
+def _heaviest_slice(logits: list[Exact], weights: list[Exact]) -> Exact:
+    """Return the largest sum of a logit and the logarithm of its non-zero weight."""
+    terms = [x + PRECISE.log(w) for x, w in zip(logits, weights, strict=True) if w != 0]
+    return NAN if any(PRECISE.isnan(term) for term in terms) else max(terms, default=-INF)
 
 
 def _exp(z: Exact) -> Exact:
