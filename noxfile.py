@@ -19,7 +19,7 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-EXTRAS = "cli,dask,jax,testing,torch"
+EXTRAS = "cli,dask,jax,numba,testing,torch"
 ASV_CONFIG = ("--config", "benchmarks/asv.conf.json")
 
 # What `bench-compare` looks at by itself: which benchmarks, and by what factor a figure may grow.
@@ -39,6 +39,8 @@ REQUIRED_BACKENDS = (
     "numpy-readonly",
     "array-api-strict",
     "torch",
+    "numpy-numba",
+    "torch-numba",
     "jax",
     "dask",
     "ndonnx",
@@ -108,7 +110,7 @@ def accuracy(session: nox.Session) -> None:
 @nox.session
 def performance(session: nox.Session) -> None:
     """Measure the Performance page again, a quarter of an hour; ``-- --quick`` a few cells only."""
-    session.install("-e", f".[{EXTRAS},numba]", *groups("test", "backends"))
+    session.install("-e", f".[{EXTRAS}]", *groups("test", "backends"))
     with session.chdir("benchmarks"):
         session.run("python", "-m", "performance.make_page", *session.posargs)
 
@@ -159,7 +161,7 @@ def build(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure the checked-out tree and store the figures under its commit."""
-    session.install("-e", f".[{EXTRAS},numba]", *groups("test", "backends", "bench"))
+    session.install("-e", f".[{EXTRAS}]", *groups("test", "backends", "bench"))
     if session.run("git", "status", "--porcelain", "src", external=True, silent=True):
         session.warn("src/ has changes that are not committed: the figures go to HEAD all the same")
     commit = str(session.run("git", "rev-parse", "HEAD", external=True, silent=True)).strip()

@@ -47,9 +47,20 @@ class Kernel(NamedTuple):
         return _load(self.function)
 
 
+# From so many logits on, compiled kernels may be worth the seconds of their very first call.
+_MANY = 2**16
+
+_NUMPY = "anysoftmax.kernels.compiled.numpy_border"
+_TORCH = "anysoftmax.kernels.compiled.torch_border"
 _NATIVE = "anysoftmax.kernels.native"
 
 TABLE = (
+    Kernel("numba", "softmax", "numpy", f"{_NUMPY}:softmax", "numba", _MANY),
+    Kernel("numba", "log_softmax", "numpy", f"{_NUMPY}:log_softmax", "numba", _MANY),
+    Kernel("numba", "logsumexp", "numpy", f"{_NUMPY}:logsumexp", "numba", _MANY),
+    Kernel("numba", "softmax", "torch", f"{_TORCH}:softmax", "numba", _MANY),
+    Kernel("numba", "log_softmax", "torch", f"{_TORCH}:log_softmax", "numba", _MANY),
+    Kernel("numba", "logsumexp", "torch", f"{_TORCH}:logsumexp", "numba", _MANY),
     Kernel("native", "softmax", "torch", f"{_NATIVE}:torch_softmax", "torch"),
     Kernel("native", "log_softmax", "torch", f"{_NATIVE}:torch_log_softmax", "torch"),
     Kernel("native", "logsumexp", "torch", f"{_NATIVE}:torch_logsumexp", "torch"),

@@ -22,6 +22,7 @@ from anysoftmax.testing.backends.jax_backends import (
     JitJaxBackend,
 )
 from anysoftmax.testing.backends.ndonnx_backend import NdonnxBackend
+from anysoftmax.testing.backends.numba_backends import NumbaNumpyBackend, NumbaTorchBackend
 from anysoftmax.testing.backends.numpy_backends import NumpyBackend, ReadOnlyNumpyBackend
 from anysoftmax.testing.backends.strict_backend import StrictBackend
 from anysoftmax.testing.backends.torch_backends import (
@@ -40,6 +41,8 @@ BACKENDS: dict[str, Backend] = {
         StrictBackend(),
         TorchBackend(),
         CompiledTorchBackend(),
+        NumbaNumpyBackend(),
+        NumbaTorchBackend(),
         JaxBackend(),
         Jax32Backend(),
         JitJaxBackend(),
@@ -71,9 +74,9 @@ def is_required(backend: Backend) -> bool:
     """Return whether a backend's absence is a failure and not a reason to skip.
 
     The environment variable ANYSOFTMAX_REQUIRED_BACKENDS lists names, separated by commas; each
-    stands for its library on its kind of device, so that ``jax`` asks for ``jax-jit`` and
-    ``jax-32`` as well, but not for ``jax-cuda``.
+    stands for all that stand on the same, so that ``jax`` asks for ``jax-jit`` and ``jax-32`` as
+    well, but not for ``jax-cuda``.
     """
     named = os.environ.get("ANYSOFTMAX_REQUIRED_BACKENDS", "")
     required = [get(name.strip()) for name in named.split(",") if name.strip()]
-    return (backend.library, backend.platform) in {(b.library, b.platform) for b in required}
+    return backend.stands_on in {other.stands_on for other in required}

@@ -42,6 +42,8 @@ class Backend(ABC):
         The package to import.
     platform : str
         The kind of device that it computes on: ``cpu`` or ``cuda``.
+    package : str
+        Another package that it stands on, besides the library.
     dtypes, integers : tuple of str
         The floating and integer dtypes it has; the laws try all of them.
     default_dtype : str
@@ -71,6 +73,7 @@ class Backend(ABC):
     name: ClassVar[str]
     library: ClassVar[str]
     platform: ClassVar[str] = "cpu"
+    package: ClassVar[str] = ""
     dtypes: ClassVar[tuple[str, ...]] = ("float64", "float32")
     integers: ClassVar[tuple[str, ...]] = INTEGERS
     default_dtype: ClassVar[str] = "float64"
@@ -90,6 +93,11 @@ class Backend(ABC):
 
     def __repr__(self) -> str:
         return f"<backend {self.name}>"
+
+    @property
+    def stands_on(self) -> tuple[str, str, str]:
+        """What must be there for it: the library, the kind of device, another package."""
+        return self.library, self.platform, self.package
 
     @property
     def has_float64(self) -> bool:

@@ -1,0 +1,221 @@
+"""From arrays to compiled walks: which walk a layout takes, blocks, tiles, and special slices.
+
+Everything here is NumPy; PyTorch's tensors come as NumPy arrays on the same memory. No formula is
+here either: the ordinary one is compiled, and what it leaves is computed by the operation itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from threading import local
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from anysoftmax.admission import Admitted
+from anysoftmax.errors import KernelError
+from anysoftmax.kernels.compiled import walks
+from anysoftmax.kernels.compiled.columns import BENCH
+from anysoftmax.kernels.compiled.views import View, pieces, view
+from anysoftmax.operations import Operation
+from anysoftmax.threads import for_each
+
+__all__ = ["Task", "evaluate"]
+
+NumpyArray = np.ndarray[Any, Any]
+
+SCRATCH = 6 * 2**20  # bytes that one worker copies slices to at most
+TILE = 2**16  # numbers in a copied tile, unless one slice is longer
+BLOCK = 2**18  # numbers that are one worker's share at a time
+FEW_CLASSES = {4: 128, 8: 64}  # below it slices are worked on turned round, by the size of a number
+NARROW = 32  # so few slices side by side do not fill vectors
+WIDE = 2**15  # bytes of a tile of columns and its bench, for a core's first-level cache
+TURNED = 12800  # numbers of a tile that is turned round, of 128 to 1024 slices
+SPECIAL = 2**16  # numbers of special slices that are gathered at a time
+
+
+class Task(NamedTuple):
+    """Arguments as NumPy arrays: `x` in any real dtype, `out` in the result's.
+
+    `load` copies logits to memory in the dtype of the work, `store` copies results back.
+    """
+
+    operation: Operation
+    x: NumpyArray
+    out: NumpyArray
+    axes: tuple[int, ...]
+    work: np.dtype[Any]
+    where: NumpyArray | None
+    temperature: NumpyArray | None
+    load: Callable[[NumpyArray, NumpyArray], None]
+    store: Callable[[NumpyArray, NumpyArray], None]
+
+
+def evaluate(task: Task) -> int:
+    """Compute a task into its `out`; return the number of special slices."""
+    if task.temperature is not None:
+        lengths = [1 if i in task.axes else n for i, n in enumerate(task.x.shape)]
+        task = task._replace(temperature=np.broadcast_to(task.temperature, lengths))
+    seen = None
+    if task.where is None and task.x.dtype == task.out.dtype == task.work:
+        seen = view(task.x, task.out, task.temperature, task.axes)
+        if seen is not None and not _fits(_choose(seen), seen):
+            seen = None
+    return _evaluate_tiles(task) if seen is None else _evaluate_blocks(task, seen)
+
+
+def _evaluate_blocks(task: Task, seen: View) -> int:
+    """Work in place of the arrays, block by block."""
+    outer, classes, inner = seen.x.shape
+    if seen.x.size <= BLOCK:
+        return _walk(task, seen, None)
+    if outer > 1:
+        step = max(1, BLOCK // (classes * inner))
+        cuts: list[Any] = [np.s_[i : i + step] for i in range(0, outer, step)]
+    elif seen.x.strides[2] == seen.x.itemsize and inner <= NARROW:
+        cuts = [np.s_[:]]
+    else:
+        step = max(1024, BLOCK // classes)
+        cuts = [np.s_[:, :, i : i + step] for i in range(0, inner, step)]
+    found = []
+
+    def work(cut: Any) -> None:
+        x, out, t = seen
+        found.append(_walk(task, View(x[cut], out[cut], None if t is None else t[cut]), None))
+
+    for_each(work, cuts)
+    return sum(found)
+
+
+def _evaluate_tiles(task: Task) -> int:
+    """Work on copies of a few slices at a time."""
+    ndim, axes = task.x.ndim, task.axes
+    rest = [i for i in range(ndim) if i not in axes]
+    order = [*rest, *axes]
+    x, out = task.x.transpose(order), task.out.transpose(order)
+    t = None if task.temperature is None else task.temperature.transpose(order)
+    mask = None
+    if task.where is not None:
+        mask = np.broadcast_to(task.where, task.x.shape).transpose(order)
+    classes = math.prod(x.shape[len(rest) :])
+    if classes * task.work.itemsize > SCRATCH:
+        raise KernelError(
+            f"the numba kernel can't copy slices of {classes} logits, and it would have to:"
+            " pass contiguous logits of one dtype without where=, or use another kernel"
+        )
+    # As they lie in memory, for the copy to be fast.
+    fast = max(range(ndim), key=lambda i: (task.x.shape[i] > 1, -abs(task.x.strides[i])))
+    by_class = fast not in axes
+    found = []
+    thread = local()
+
+    def work(index: tuple[int | slice, ...]) -> None:
+        source, target = x[index], out[index]
+        count = source.size // classes
+        memory = thread.__dict__.get("memory")
+        if memory is None or memory.size < source.size:
+            memory = thread.memory = np.empty(source.size, task.work)
+        lengths, depths = source.shape[: len(rest)], source.shape[len(rest) :]
+        if by_class:
+            tile = memory[: source.size].reshape(1, classes, count)
+            shaped = np.moveaxis(
+                tile.reshape(*depths, *lengths), range(len(depths)), range(len(rest), ndim)
+            )
+        else:
+            tile = memory[: source.size].reshape(count, classes, 1)
+            shaped = tile.reshape(source.shape)
+        task.load(source, shaped)
+        hidden = None
+        if mask is not None:
+            hidden = ~mask[index]
+            np.copyto(shaped, -np.inf, where=hidden)
+            hidden = hidden.reshape(count, classes)
+        row = (1, 1, count) if by_class else (count, 1, 1)
+        temperatures = None if t is None else t[index].astype(task.work).reshape(row)
+        result = np.empty(row, task.work) if task.operation.reduces else tile
+        found.append(_walk(task, View(tile, result, temperatures), hidden))
+        task.store(result.reshape(target.shape) if result is not tile else shaped, target)
+
+    for_each(work, list(pieces(x.shape[: len(rest)], max(1, TILE // classes))))
+    return sum(found)
+
+
+def _choose(seen: View) -> Any:
+    """Return the table of walks that suits a layout."""
+    x, out = seen.x, seen.out
+    _, classes, inner = x.shape
+    size = x.itemsize
+    if inner > 1 and x.strides[2] == out.strides[2] == size:
+        dense = x.strides[1] == inner * size and out.strides[1] in {inner * size, size}
+        if inner >= NARROW or (dense and classes * inner >= 2**12):
+            return walks.COLUMNS
+    return walks.TURNED if classes < FEW_CLASSES[size] else walks.ROWS
+
+
+def _fits(table: Any, seen: View) -> bool:
+    """Tell whether a walk needs no more memory than it may have."""
+    item = seen.x.itemsize
+    contiguous = seen.x.strides[1] == seen.out.strides[1] == item
+    return table is not walks.ROWS or contiguous or seen.x.shape[1] * item <= SCRATCH
+
+
+def _walk(task: Task, seen: View, hidden: NumpyArray | None) -> int:
+    """Compute slices that a walk can reach, the special ones by the operation itself."""
+    x, out, t = seen
+    outer, classes, inner = x.shape
+    table = _choose(seen)
+    if table is walks.TURNED:
+        room = (BENCH + classes) * (min(1024, max(128, TURNED // classes // 8 * 8)) + walks.PADDING)
+    elif table is walks.COLUMNS:
+        room = BENCH * min(1024, max(512, WIDE // ((classes + BENCH) * x.itemsize)))
+    else:
+        room = classes if x.strides[1] != x.itemsize or out.strides[1] != x.itemsize else 0
+    special = np.empty(outer * inner, np.uint8)
+    found: int = table[task.operation.name](
+        _memory(x),
+        _memory(out),
+        None if t is None else _memory(t),
+        (outer, classes, inner, out.shape[1]),
+        LIMITS[task.work],
+        special,
+        np.empty(room, task.work),
+    )
+    if found:
+        places = np.flatnonzero(special)
+        step = max(1, SPECIAL // classes)
+        for low in range(0, found, step):
+            _compute_special(task, seen, hidden, places[low : low + step])
+    return found
+
+
+def _compute_special(task: Task, seen: View, hidden: NumpyArray | None, places: NumpyArray) -> None:
+    outer, inner = np.divmod(places, seen.x.shape[2])
+    logits = seen.x[outer, :, inner]
+    t = seen.t
+    a = Admitted(
+        xp=np,
+        logits=logits,
+        axes=(1,),
+        where=None if hidden is None else ~hidden[places],
+        temperature=None if t is None else t[outer, :, inner],
+        weights=None,
+        work=task.work,
+        dtype=task.work,
+        compensated=False,
+        lone=False,
+    )
+    with np.errstate(all="ignore"):
+        seen.out[outer, :, inner] = task.operation(a)
+
+
+def _memory(a: NumpyArray) -> tuple[int, int, int, int]:
+    return (a.__array_interface__["data"][0], *a.strides)
+
+
+def _limit(dtype: type[np.floating[Any]]) -> np.floating[Any]:
+    limits = np.finfo(dtype)
+    return dtype(limits.max * limits.eps / 8)
+
+
+LIMITS = {np.dtype(kind): _limit(kind) for kind in (np.float32, np.float64)}

@@ -1,0 +1,101 @@
+"""The kernels of NumPy arrays."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from anysoftmax.admission import Admitted
+from anysoftmax.errors import KernelError
+from anysoftmax.kernels.compiled.evaluation import LIMITS, Task, evaluate
+from anysoftmax.operations import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, Operation
+
+__all__ = ["load", "log_softmax", "logsumexp", "refuse", "result_shape", "softmax", "store"]
+
+NumpyArray = np.ndarray[Any, Any]
+
+
+def softmax(a: Admitted, out: NumpyArray | None) -> NumpyArray:
+    """Compute softmax."""
+    return _run(SOFTMAX, a, out)
+
+
+def log_softmax(a: Admitted, out: NumpyArray | None) -> NumpyArray:
+    """Compute log-softmax."""
+    return _run(LOG_SOFTMAX, a, out)
+
+
+def logsumexp(a: Admitted, _: NumpyArray | None) -> NumpyArray:
+    """Compute log-sum-exp; the reduced axes stay as length 1."""
+    return _run(LOGSUMEXP, a, None)
+
+
+def refuse(a: Admitted) -> None:
+    """Raise `KernelError` for requests that no compiled kernel serves."""
+    if a.weights is not None:
+        raise KernelError("the numba kernel takes no weights: use the reference")
+    if a.compensated:
+        raise KernelError(
+            "the numba kernel has no compensated sums, which the highest precision of float64"
+            " takes: use the reference"
+        )
+
+
+def result_shape(operation: Operation, a: Admitted) -> tuple[int, ...]:
+    """Return the shape of a result whose reduced axes are kept."""
+    shape = tuple(a.logits.shape)
+    return tuple(1 if operation.reduces and i in a.axes else n for i, n in enumerate(shape))
+
+
+def _run(operation: Operation, a: Admitted, out: NumpyArray | None) -> NumpyArray:
+    refuse(a)
+    x, work = a.logits, np.dtype(a.work)
+    if work not in LIMITS:
+        raise KernelError(f"the numba kernel computes in float32 or float64, not in {work}")
+    if operation.reduces:
+        result = np.empty(result_shape(operation, a), a.dtype)
+    elif out is None or not _is_apart(a, out):
+        result = np.empty_like(x, a.dtype, subok=False)
+    else:
+        result = out
+    evaluate(
+        Task(
+            operation,
+            x,
+            result,
+            a.axes,
+            work,
+            a.where,
+            a.temperature,
+            partial(load, np.dtype(a.dtype)),
+            store,
+        )
+    )
+    if out is not None and result is not out:
+        out[...] = result
+        return out
+    return result
+
+
+def load(dtype: np.dtype[Any], source: NumpyArray, target: NumpyArray) -> None:
+    """Copy logits, rounded to the result's dtype first if they have another."""
+    with np.errstate(all="ignore"):
+        target[...] = source if source.dtype == dtype else source.astype(dtype)
+
+
+def store(source: NumpyArray, target: NumpyArray) -> None:
+    """Copy results; what is beyond the range of their dtype becomes infinite in silence."""
+    with np.errstate(all="ignore"):
+        target[...] = source
+
+
+def _is_apart(a: Admitted, out: NumpyArray) -> bool:
+    """Tell whether writing to `out` slice by slice spoils nothing that is still to be read."""
+    x = a.logits
+    if any(c is not None and np.may_share_memory(out, c) for c in (a.where, a.temperature)):
+        return False
+    if not np.may_share_memory(out, x):
+        return True
+    return bool(out.__array_interface__ == x.__array_interface__ and out.strides == x.strides)

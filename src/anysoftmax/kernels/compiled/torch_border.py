@@ -1,0 +1,174 @@
+"""The kernels of PyTorch's tensors on the CPU: values and derivatives, in the tensors' memory."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch.autograd import forward_ad
+
+from anysoftmax.admission import Admitted
+from anysoftmax.errors import KernelError
+from anysoftmax.kernels.compiled import brain, numpy_border
+from anysoftmax.kernels.compiled.evaluation import Task, evaluate
+from anysoftmax.kernels.compiled.gradients import pull_back
+from anysoftmax.kernels.compiled.numpy_border import refuse, result_shape
+from anysoftmax.operations import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, Operation
+
+__all__ = ["log_softmax", "logsumexp", "softmax"]
+
+NumpyArray = np.ndarray[Any, Any]
+Tensor = Any
+
+PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
+def softmax(a: Admitted, out: Tensor | None) -> Tensor:
+    """Compute softmax."""
+    return _run(SOFTMAX, a, out)
+
+
+def log_softmax(a: Admitted, out: Tensor | None) -> Tensor:
+    """Compute log-softmax."""
+    return _run(LOG_SOFTMAX, a, out)
+
+
+def logsumexp(a: Admitted, _: Tensor | None) -> Tensor:
+    """Compute log-sum-exp; the reduced axes stay as length 1."""
+    return _run(LOGSUMEXP, a, None)
+
+
+def _run(operation: Operation, a: Admitted, out: Tensor | None) -> Tensor:
+    refuse(a)
+    x, t = a.logits, a.temperature
+    tensors = [c for c in (x, t, a.where, out) if c is not None]
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # noqa: SLF001
+        raise KernelError("the numba kernel can't be traced or transformed: use the reference")
+    if any(type(c) not in PLAIN or c.device.type != "cpu" or c.is_neg() for c in tensors):
+        raise KernelError("the numba kernel takes plain tensors on the CPU: use the reference")
+    if forward_ad._current_level >= 0:  # noqa: SLF001
+        raise KernelError("the numba kernel has no forward-mode derivatives: use the reference")
+    if torch.is_grad_enabled():
+        if t is not None and t.requires_grad:
+            raise KernelError("the numba kernel has no derivative by T: use the reference")
+        if x.requires_grad:
+            if not x.dtype == a.work == a.dtype:
+                raise KernelError(
+                    "the numba kernel has derivatives of float32 and float64 at the default"
+                    f" precision only, not of {x.dtype} computed in {a.work}: use the reference"
+                )
+            return _Differentiable.apply(x, operation, a)
+    return _values(operation, a, out)[0]
+
+
+def _values(operation: Operation, a: Admitted, out: Tensor | None) -> tuple[Tensor, int]:
+    """Return the values, in `out` if it is given, and the number of special slices."""
+    x = a.logits.detach()
+    if operation.reduces:
+        result = torch.empty(result_shape(operation, a), dtype=a.dtype)
+    elif out is None or not _is_apart(a, out):
+        result = torch.empty_like(x, dtype=a.dtype)
+    else:
+        result = out
+    found = evaluate(
+        Task(
+            operation,
+            _memory(x),
+            _memory(result),
+            a.axes,
+            _dtype(a.work),
+            None if a.where is None else a.where.numpy(),
+            None if a.temperature is None else a.temperature.detach().numpy(),
+            partial(_load, x.dtype, a.dtype),
+            _store_brain if a.dtype == torch.bfloat16 else numpy_border.store,
+        )
+    )
+    if out is not None and result is not out:
+        out.copy_(result)
+        return out, found
+    return result, found
+
+
+class _Differentiable(torch.autograd.Function):
+    """A kernel and its derivative; further derivatives are the reference's."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, operation: Operation, a: Admitted) -> Tensor:
+        result, ctx.found = _values(operation, a._replace(logits=x), None)
+        ctx.save_for_backward(x, result)
+        ctx.operation, ctx.a = operation, a._replace(logits=None)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None]:
+        x, result = ctx.saved_tensors
+        a = ctx.a._replace(logits=x)
+        pulled = None
+        if not torch.is_grad_enabled() and not ctx.found:
+            pulled = _pull_back(ctx.operation, a, result, g)
+        return _pull_by_reference(ctx.operation, a, g) if pulled is None else pulled, None, None
+
+
+def _pull_back(operation: Operation, a: Admitted, result: Tensor, g: Tensor) -> Tensor | None:
+    """Return the derivative of ordinary slices, or None if their layout takes the reference."""
+    if operation.reduces:
+        pulled = _values(SOFTMAX, a, None)[0]
+        pulled *= g
+        return pulled
+    if a.where is not None:
+        g = torch.where(a.where, g, 0.0)
+    pulled = torch.empty_like(result)
+    if not pull_back(operation, a.axes, result.numpy(), g.resolve_neg().numpy(), pulled.numpy()):
+        return None
+    if a.temperature is not None:
+        pulled /= a.temperature
+    return pulled
+
+
+def _pull_by_reference(operation: Operation, a: Admitted, g: Tensor) -> Tensor:
+    further = torch.is_grad_enabled()
+    x = a.logits if further else a.logits.detach().requires_grad_()
+    with torch.enable_grad():
+        result = operation(a._replace(logits=x))
+    return torch.autograd.grad(result, x, g, create_graph=further)[0]
+
+
+def _memory(tensor: Tensor) -> NumpyArray:
+    """Return a NumPy array on the memory of a tensor, of the bits of bfloat16."""
+    if tensor.dtype == torch.bfloat16:
+        bits: NumpyArray = tensor.view(torch.int16).numpy().view(np.uint16)
+        return bits
+    array: NumpyArray = tensor.numpy()
+    return array
+
+
+def _dtype(dtype: Any) -> np.dtype[Any]:
+    return np.dtype(str(dtype).removeprefix("torch."))
+
+
+def _load(own: Any, dtype: Any, source: NumpyArray, target: NumpyArray) -> None:
+    """Copy logits, rounded to the result's dtype first if they have another."""
+    if own == torch.bfloat16:
+        source = brain.from_brain(source)
+    if dtype != torch.bfloat16:
+        numpy_border.load(_dtype(dtype), source, target)
+    else:
+        target[...] = source if own == dtype else brain.from_brain(brain.to_brain(source))
+
+
+def _store_brain(source: NumpyArray, target: NumpyArray) -> None:
+    target[...] = brain.to_brain(source)
+
+
+def _is_apart(a: Admitted, out: Tensor) -> bool:
+    """Tell whether writing to `out` slice by slice spoils nothing that is still to be read."""
+    x = a.logits
+    memory = out.untyped_storage().data_ptr()
+    if any(
+        c is not None and c.untyped_storage().data_ptr() == memory for c in (a.where, a.temperature)
+    ):
+        return False
+    same = (out.data_ptr(), out.stride(), out.dtype) == (x.data_ptr(), x.stride(), x.dtype)
+    return same or x.untyped_storage().data_ptr() != memory

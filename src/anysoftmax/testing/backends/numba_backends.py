@@ -1,0 +1,120 @@
+"""NumPy and PyTorch computed by the Numba kernels wherever those are able to."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+from unittest import mock
+
+from anysoftmax.arrays import namespace_name
+from anysoftmax.errors import KernelError
+from anysoftmax.testing.backends.backend import Array, Backend
+from anysoftmax.testing.backends.numpy_backends import NumpyBackend
+from anysoftmax.testing.backends.torch_backends import TorchBackend
+
+__all__ = ["NumbaNumpyBackend", "NumbaTorchBackend"]
+
+
+class _NumbaBackend(Backend):
+    """A library with "auto" choosing the Numba kernels whatever the number of logits.
+
+    Attributes
+    ----------
+    served : int
+        How many results the kernels have computed.
+    """
+
+    package = "numba"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.served = 0
+
+    def excuses(self, a: Any) -> bool:
+        """Return whether a kernel may leave a request to the reference."""
+        return a.weights is not None or a.compensated
+
+    def available(self) -> bool:
+        """Return whether Numba and the library can be imported."""
+        try:
+            importlib.import_module(self.package)
+        except ImportError:
+            return False
+        return super().available()
+
+    @contextmanager
+    def context(self) -> Iterator[None]:
+        """Let the kernels serve everything; to refuse without an excuse is an error."""
+        from anysoftmax import kernels
+        from anysoftmax.kernels import table
+
+        rows = [row for row in table.TABLE if row.name == "numba"]
+
+        def automatic(operation: str, xp: Any) -> list[_Watched]:
+            return [
+                _Watched(row.load(), self)
+                for row in rows
+                if (row.operation, row.library) == (operation, namespace_name(xp))
+            ]
+
+        with (
+            super().context(),
+            kernels.use("auto"),
+            mock.patch.object(table, "automatic", automatic),
+        ):
+            yield
+
+
+class _Watched:
+    """A row of the table that sees what its kernel does."""
+
+    automatic_from: ClassVar[int] = 0
+
+    def __init__(self, function: Callable[..., Array], backend: _NumbaBackend) -> None:
+        self._function = function
+        self._backend = backend
+
+    def load(self) -> Callable[..., Array]:
+        """Return the kernel's function."""
+        return self._call
+
+    def _call(self, a: Any, out: Array | None) -> Array:
+        try:
+            result = self._function(a, out)
+        except KernelError as refusal:
+            if not self._backend.excuses(a):
+                raise AssertionError("a numba kernel refuses what it should serve") from refusal
+            raise
+        self._backend.served += 1
+        return result
+
+
+class NumbaNumpyBackend(_NumbaBackend, NumpyBackend):
+    """NumPy by the Numba kernels."""
+
+    name = "numpy-numba"
+
+
+class NumbaTorchBackend(_NumbaBackend, TorchBackend):
+    """PyTorch on the CPU by the Numba kernels."""
+
+    name = "torch-numba"
+
+    def excuses(self, a: Any) -> bool:
+        """Return whether a kernel may leave a request to the reference."""
+        import torch
+
+        tensors = [t for t in (a.logits, a.temperature) if t is not None]
+        differentiated = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+        return (
+            super().excuses(a)
+            or torch._C._are_functorch_transforms_active()  # noqa: SLF001
+            or (differentiated and not (a.logits.dtype == a.work == a.dtype))
+            or (
+                torch.is_grad_enabled()
+                and tensors[-1] is not a.logits
+                and tensors[-1].requires_grad
+            )
+        )
