@@ -191,7 +191,7 @@ def as_array(x: Array) -> Array:
 
 def is_compiling(x: Array) -> bool:
     """Tell whether `x` stands for a tensor while ``torch.compile`` traces a program."""
-    return not is_numpy(x) and _is_torch(x) and sys.modules["torch"].compiler.is_compiling()
+    return _is_torch(x) and sys.modules["torch"].compiler.is_compiling()
 
 
 def largest(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:

@@ -39,8 +39,9 @@ def _of_nothing(operation: Operation, a: Admitted) -> Array:
 
 def _by_kernel(operation: Operation, a: Admitted, out: Array | None) -> Array | None:
     """Return the result of the kernel that is asked for, or of one that gains, or None."""
-    # torch.compile makes a program of its own, and can't trace who is chosen.
-    name = "reference" if is_compiling(a.logits) else kernels.chosen()
+    if not is_numpy(a.logits) and is_compiling(a.logits):
+        return None  # torch.compile makes a program of its own, and can't trace who is chosen
+    name = kernels.chosen()
     if name == "reference":
         return None
     if name != "auto":

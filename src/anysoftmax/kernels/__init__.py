@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 
 from anysoftmax.arrays import describe
 from anysoftmax.kernels.table import NAMES
@@ -18,7 +19,7 @@ __all__ = ["NAMES", "chosen", "use"]
 VARIABLE = "ANYSOFTMAX_KERNEL"
 
 _chosen: ContextVar[str | None] = ContextVar("anysoftmax.kernels", default=None)
-_default = os.environ.get(VARIABLE, "auto")
+_environment = os.environ.get(VARIABLE, "auto")
 
 
 @contextmanager
@@ -67,7 +68,13 @@ def use(name: str) -> Iterator[None]:
 
 def chosen() -> str:
     """Return the name that counts here and now."""
-    return _chosen.get() or _known(_default, f"environment variable {VARIABLE}")
+    return _chosen.get() or _default()
+
+
+@cache
+def _default() -> str:
+    """Return the name in the environment; an unknown one is an error not before it is used."""
+    return _known(_environment, f"environment variable {VARIABLE}")
 
 
 def _known(name: str, what: str) -> str:
