@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Thread
 from typing import TypeVar
 
 from anysoftmax.arrays import describe
@@ -61,17 +63,34 @@ def workers(n: int) -> Iterator[None]:
 def for_each(function: Callable[[Item], object], items: Iterable[Item]) -> None:
     """Call `function` with every item, shared among the workers; raise the first exception.
 
-    The calls must not depend on one another. Threads live as long as this call only, so that none
-    is left behind when a process forks or ends.
+    The calls must not depend on one another. This thread is one of the workers; the others live as
+    long as this call only, so that none is left behind when a process forks or ends.
     """
-    items = list(items)
-    count = min(_count.get(), len(items))
+    pending = deque(items)
+    count = min(_count.get(), len(pending))
     if count <= 1:
-        for item in items:
+        for item in pending:
             function(item)
         return
-    from concurrent.futures import ThreadPoolExecutor  # only where threads are asked for
+    failures: list[BaseException] = []
 
-    with ThreadPoolExecutor(count, thread_name_prefix="anysoftmax") as pool:
-        for done in [pool.submit(function, item) for item in items]:
-            done.result()
+    def work() -> None:
+        with workers(1):  # what is shared out already is not shared out again
+            while not failures:
+                try:
+                    item = pending.popleft()
+                except IndexError:  # another worker took the last one
+                    return
+                try:
+                    function(item)
+                except BaseException as error:  # noqa: BLE001 - raised again below
+                    failures.append(error)
+
+    threads = [Thread(target=work, name=f"anysoftmax-{i}") for i in range(1, count)]
+    for thread in threads:
+        thread.start()
+    work()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
