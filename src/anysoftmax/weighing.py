@@ -106,7 +106,8 @@ def lift_weighted(a: Admitted, heaviest: Heaviest) -> Slices:
     limit = math.log(xp.finfo(origin.dtype).max) - 1
     near = takes_part & ((xp.abs(difference) < limit / 2) | weightless)
     exponent = xp.where(near, difference, 0.0)
-    quotient = xp.where(near, w, 0.0) / unit
+    # One divisor for each element: XLA would multiply by the rounded reciprocal of a shared one.
+    quotient = xp.where(near, w, 0.0) / xp.where(near, unit, 1.0)
     by_factors = quotient * xp.exp(xp.where(exponent < limit, exponent, limit))
     factor = xp.where(takes_part & positive, w, 1.0)
     # The quotient is 1; it brings back the derivative that stopped at the logarithm.

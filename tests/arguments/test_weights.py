@@ -46,6 +46,21 @@ def test_special_values(
     assert logsumexp(backend, logits, weights) == pytest.approx(expected, nan_ok=True, rel=1e-15)
 
 
+@pytest.mark.parametrize(
+    "backend", ["numpy", "torch", "jax", "jax-32", "jax-jit-32"], indirect=True
+)
+def test_logarithm_of_a_single_weight(backend: Backend) -> None:
+    """The one participant of each slice has the quotient 1, however a division is rounded."""
+    weights = 1 + np.arange(8, 64)[:, None] * np.full(5, 2**-8, dtype="float32")
+    logits = np.full(weights.shape, -INF, dtype="float32")
+    logits[:, 0] = 0.0
+    with backend.context():
+        x, w = backend.array(logits), backend.array(weights)
+        y = backend.call(asm.logsumexp, x, axis=-1, weights=w)
+    known = np.log(weights[:, 0].astype("float64"))
+    assert np.max(np.abs(y - known) / np.spacing(y)) <= 4
+
+
 @pytest.mark.parametrize("weight", [1e-9, 1e5])
 def test_weights_beyond_the_range_of_16_bits(weight: float) -> None:
     logits = np.asarray([1.0, 2.0], dtype=np.float16)
