@@ -146,17 +146,77 @@ def stop_gradient(x: Array) -> Array:
 
 
 def with_tangents(x: Array, linear_at: Callable[[Array], Callable[[Array], Array]]) -> Array:
-    """Return `x`, its derivatives passed through the linear map `linear_at(x)`.
+    """Return `x`; to PyTorch its derivatives pass through the linear map `linear_at(x)`.
 
-    The map must leave `x` itself as it is. JAX then computes it in derivatives only.
+    The map must leave `x` itself as it is.
     """
-    if _is_jax(x):
-        identity = sys.modules["jax"].custom_jvp(lambda value: value)
-        identity.defjvp(lambda values, tangents: (identity(*values), linear_at(*values)(*tangents)))
-        return identity(x)
-    if _is_torch(x) and sys.modules["torch"].is_grad_enabled():
+    if not is_numpy(x) and _is_torch(x) and sys.modules["torch"].is_grad_enabled():
         return linear_at(x.detach())(x)
     return x
+
+
+def is_traced(*arrays: Array | None) -> bool:
+    """Tell whether JAX transforms a program of one of the arrays, and may ask for derivatives."""
+    jax = sys.modules.get("jax")
+    return jax is not None and any(isinstance(x, jax.core.Tracer) for x in arrays)
+
+
+def is_compiled_by_xla(*arrays: Array | None) -> bool:
+    """Tell whether JAX turns a program of one of the arrays into one that XLA compiles, once."""
+    # While it does, all that it computes is traced; other transformations trace what they need to.
+    return is_traced(*arrays) and is_traced(sys.modules["jax"].numpy.zeros(()))
+
+
+def holds_everywhere(condition: Array) -> Array:
+    """Return whether a traced condition holds for all elements, those of all of a vmap included.
+
+    It is false on any device but the CPU, where no choice is worth waiting for its condition.
+    """
+    jax = sys.modules["jax"]
+
+    @jax.custom_batching.custom_vmap  # type: ignore[untyped-decorator]
+    def everywhere(condition: Array) -> Array:
+        return jax.lax.platform_dependent(
+            condition, cpu=jax.numpy.all, default=lambda _: jax.numpy.zeros((), bool)
+        )
+
+    @everywhere.def_vmap  # type: ignore[untyped-decorator]
+    def batched(_size: int, _batched: Any, condition: Array) -> tuple[Array, bool]:
+        return everywhere(condition), False
+
+    return everywhere(condition)
+
+
+def either(condition: Any, first: Callable[[], Any], second: Callable[[], Any]) -> Any:
+    """Call the first function if a condition holds, else the second; XLA chooses when it runs."""
+    if isinstance(condition, bool):
+        return first() if condition else second()
+    return sys.modules["jax"].lax.cond(condition, first, second)
+
+
+def into(memory: Array | None) -> dict[str, Array]:
+    """Return the argument that has a result written to memory, if there is some."""
+    return {} if memory is None else {"out": memory}
+
+
+def derived(
+    values: tuple[Array, ...],
+    variable: Array,
+    tangents: Callable[[tuple[Array, ...], Array], tuple[Array, ...]],
+) -> tuple[Array, ...]:
+    """Return JAX's constants `values` as functions of `variable`.
+
+    `tangents` takes the values and a tangent of the variable, to which it is linear. What it makes
+    of the values is differentiated by the same rule again.
+    """
+    function = sys.modules["jax"].custom_jvp(lambda values, variable: values)
+
+    @function.defjvp  # type: ignore[untyped-decorator]
+    def rule(primals: Any, directions: Any) -> Any:
+        results = function(*primals)
+        return results, tangents(results, directions[1])
+
+    return function(values, variable)  # type: ignore[no-any-return]
 
 
 def smallest(x: Array) -> float | None:

@@ -160,7 +160,7 @@ class _Blocks:
         def lift(i: int) -> tuple[Admitted, Slices]:
             a, room = self._load(cuts[i])
             a = fold.participants(a)
-            return a, operation.lift(a, peak, room)
+            return a, operation.lift(a, peak, room, ordinary=fold.is_ordinary(a, peak))
 
         def add_up(i: int) -> tuple[Array, ...]:
             a, slices = lift(i)

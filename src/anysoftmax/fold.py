@@ -24,8 +24,8 @@ without the winner's 1, so `log1p(rest)` keeps the full precision of a small res
 Special values follow from one idea. Where the limit is *hard*, at temperature 0 or beside a
 logit of +inf, only the largest logits take part, all alike. Whatever doesn't take part (masked,
 -inf) is replaced *before* it enters the arithmetic, so that it can spoil neither values nor
-derivatives. No branch depends on values, so that all of it can be traced; NumPy's arrays, which
-nothing traces, skip what only special values need when their peaks show that there are none.
+derivatives. What only special values need is skipped where the peaks show that there are none:
+at once for NumPy's arrays, which nothing traces, and when it runs for what XLA compiles.
 
 References
 ----------
@@ -45,6 +45,9 @@ from anysoftmax.arrays import (
     Array,
     DType,
     Namespace,
+    holds_everywhere,
+    into,
+    is_compiled_by_xla,
     is_numpy,
     largest,
     narrow,
@@ -107,32 +110,40 @@ def peak_among(xp: Namespace, parts: list[Array]) -> Array:
     return xp.max(xp.stack(parts), axis=0)
 
 
-def lift(a: Admitted, peak: Array, room: Room, *, invariant: bool) -> Slices:
+def is_ordinary(a: Admitted, peak: Array) -> bool | Array:
+    """Tell whether the shift can neither overflow nor meet a special value.
+
+    NumPy's arrays tell at once, programs of XLA when they run. Of all others it isn't asked.
+    """
+    xp, t, bound = a.xp, a.temperature, _calm_bound(a.xp, a.work)
+    if a.compensated or a.weights is not None:
+        return False
+    if is_numpy(peak):
+        if t is None and peak.size == 1:
+            return bool(-bound < peak.item() < bound)
+        calm = -bound < peak.min() and peak.max() < bound
+        return bool(calm and (t is None or 0 < t.min() <= t.max() < math.inf))
+    if not is_compiled_by_xla(peak, t):
+        return False
+    calm = xp.abs(peak) < bound
+    return holds_everywhere(calm if t is None else calm & (t > 0) & (t < math.inf))
+
+
+def lift(a: Admitted, peak: Array, room: Room, *, ordinary: bool, invariant: bool) -> Slices:
     """Shift each slice by its peak, divide it by its temperature and take exponentials.
 
     `invariant` tells that the result stays the same when all logits of a slice move together, as
     that of softmax does and that of log-sum-exp does not.
     """
     xp, x, t = a.xp, a.logits, a.temperature
-    if _is_ordinary(a, peak):
-        z = xp.subtract(x, peak, out=room.shifted)
+    if ordinary:
+        z = xp.subtract(x, peak, **into(room.shifted))
         if t is not None:
-            with xp.errstate(over="ignore"):  # to -inf, as it should
-                z = xp.divide(z, t, out=room.shifted)
-        e = xp.exp(z, out=room.exponentials)
+            z = _quotient(xp, z, t, room.shifted)
+        e = xp.exp(z, **into(room.exponentials))
         return Slices(peak, z, None, e, ordinary=True, room=room)
 
-    hard = peak == math.inf
-    if t is not None:
-        hard = hard | (t == 0)
-        t = xp.where(t >= 0, t, math.nan)  # negative but traced: no error to raise
-        t = xp.where(t == 0, 1.0, t)
-    origin = xp.where(xp.abs(peak) == math.inf, 0.0, peak)
-    takes_part = (x != -math.inf) & (~hard | (x == peak)) & ~(x < overflow_bound(xp, origin, t))
-    x = xp.where(takes_part & ~hard, x, origin)
-
-    z, residual = _shift(a, x, origin, t)
-    z = xp.where(takes_part, z, -math.inf)
+    z, residual = _shift_carefully(a, peak)
     if invariant:
         z = with_tangents(z, lambda value: _relative_to_winner(a, value))
     # Far below the smallest exponential the derivative of z may overflow; that of exp(z) is 0.
@@ -158,8 +169,8 @@ def terms_of_rest(a: Admitted, s: Slices) -> tuple[Array, Array]:
     """
     xp, e = a.xp, s.exponentials
     if s.ordinary:
-        winners = xp.floor(e, out=s.room.winners)
-        others = xp.subtract(e, winners, out=s.room.exponentials)
+        winners = xp.floor(e, **into(s.room.winners))
+        others = xp.subtract(e, winners, **into(s.room.exponentials))
     else:
         # Not where z is 0: under jit XLA may judge the two uses differently, if z is subnormal.
         winners = xp.floor(e)
@@ -177,7 +188,7 @@ def shares(a: Admitted, s: Slices, total: Array) -> Array:
     """Softmax: each exponential's share of the total."""
     xp = a.xp
     if s.ordinary:
-        p = xp.divide(s.exponentials, total, out=s.room.exponentials)
+        p = xp.divide(s.exponentials, total, **into(s.room.exponentials))
     else:
         p = s.exponentials / xp.where(total == 0, math.nan, total)
         p = xp.where(_undecided(a, s, total > 1), math.nan, p)
@@ -190,7 +201,7 @@ def log_shares(a: Admitted, s: Slices, rest: Array) -> Array:
     """Log-softmax: the logarithm of each share, exact for the winner too."""
     xp, z = a.xp, s.shifted
     if s.ordinary:
-        y = xp.subtract(z, xp.log1p(rest), out=s.room.shifted)
+        y = xp.subtract(z, xp.log1p(rest), **into(s.room.shifted))
     else:
         normaliser = _log1p(xp, rest, nothing=math.nan)
         y = z - normaliser if s.residual is None else z + (s.residual - normaliser)
@@ -206,15 +217,50 @@ def finish(a: Admitted, s: Slices, rest: Array) -> Array:
     return narrow(a.xp, s.peak + logarithm, a.dtype)
 
 
-def _is_ordinary(a: Admitted, peak: Array) -> bool:
-    """Tell, for NumPy only, that the shift cannot overflow nor meet a special value."""
-    if not is_numpy(a.logits) or a.compensated:
-        return False
-    t, bound = a.temperature, _calm_bound(a.xp, a.work)
-    if t is None and peak.size == 1:
-        return bool(-bound < peak.item() < bound)
-    calm = -bound < peak.min() and peak.max() < bound
-    return bool(calm and (t is None or 0 < t.min() <= t.max() < math.inf))
+def variable_of(a: Admitted, peak: Array) -> Array:
+    """Return an array that varies as z does with the logits and the temperature.
+
+    With the peak a constant, the logits themselves vary as their difference from it does.
+    """
+    if a.temperature is not None:
+        return _shift_carefully(a, peak)[0]
+    return a.xp.where(a.logits == -math.inf, 0.0, a.logits)
+
+
+def masked(a: Admitted, tangents: Array) -> Array:
+    """Return tangents, 0 where the result is what it is whatever the logits are."""
+    return tangents if a.where is None else a.xp.where(a.where, tangents, 0.0)
+
+
+def weighed(a: Admitted, p: Array, tangents: Array) -> Array:
+    """Weigh tangents by the shares p."""
+    if a.temperature is None:
+        return p * tangents
+    return a.xp.where(p == 0, 0.0, p * tangents)  # those of z / T may be infinite
+
+
+def mean(a: Admitted, p: Array, tangents: Array) -> Array:
+    """Average tangents over each slice, weighed by the shares p."""
+    return a.xp.sum(weighed(a, p, tangents), axis=a.axes, keepdims=True)
+
+
+def centred(a: Admitted, p: Array, tangents: Array) -> Array:
+    """Take their mean from the tangents of each slice, after those of a sure winner.
+
+    A winner is sure if it is likelier than all others together. Moving all logits of a slice alike
+    changes no share. But with the winner's own tangent gone, a derivative contains the others'
+    shares where it would contain `1 - p`, which keeps no digit if p is 1 to rounding.
+    """
+    xp = a.xp
+    if a.temperature is None:
+        sure = xp.round(p)  # 1 or 0; XLA fuses arithmetic better than a choice
+        winner = xp.sum(sure * tangents, axis=a.axes, keepdims=True)
+        relative = (1.0 - sure) * (tangents - winner)
+    else:
+        sure = p > 0.5
+        winner = xp.sum(xp.where(sure, tangents, 0.0), axis=a.axes, keepdims=True)
+        relative = xp.where(sure, 0.0, tangents - winner)
+    return relative - mean(a, p, relative)
 
 
 @cache
@@ -222,6 +268,31 @@ def _calm_bound(xp: Namespace, dtype: DType) -> float:
     """Return the largest peak below which the difference of two logits stays finite."""
     limits = xp.finfo(dtype)
     return float(limits.max * limits.eps / 8)
+
+
+def _quotient(xp: Namespace, difference: Array, t: Array, out: Array | None) -> Array:
+    """Divide ordinary differences by the temperature: to -inf if that overflows, as it should."""
+    if is_numpy(difference):
+        with xp.errstate(over="ignore"):
+            return xp.divide(difference, t, out=out)
+    # One divisor for each element: XLA would multiply by the rounded reciprocal of a shared one.
+    return difference / xp.maximum(difference, t)
+
+
+def _shift_carefully(a: Admitted, peak: Array) -> tuple[Array, Array | None]:
+    """Compute z, -inf for what takes no part, and its rounding error if asked for."""
+    xp, x, t = a.xp, a.logits, a.temperature
+    hard = peak == math.inf
+    if t is not None:
+        hard = hard | (t == 0)
+        t = xp.where(t >= 0, t, math.nan)  # negative but traced: no error to raise
+        t = xp.where(t == 0, 1.0, t)
+    origin = xp.where(xp.abs(peak) == math.inf, 0.0, peak)
+    takes_part = (x != -math.inf) & (~hard | (x == peak)) & ~(x < overflow_bound(xp, origin, t))
+    x = xp.where(takes_part & ~hard, x, origin)
+
+    z, residual = _shift(a, x, origin, t)
+    return xp.where(takes_part, z, -math.inf), residual
 
 
 def _shift(a: Admitted, x: Array, origin: Array, t: Array | None) -> tuple[Array, Array | None]:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 from anysoftmax import fold
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array, Namespace
+from anysoftmax.arrays import (
+    Array,
+    Namespace,
+    derived,
+    either,
+    is_traced,
+    narrow,
+    stop_gradient,
+)
 from anysoftmax.fold import NO_ROOM, Room, Slices
 from anysoftmax.weighing import heaviest_among, heaviest_of, lift_weighted
+
+Tangent = Callable[[Admitted, Array, Array], Array]
 
 
 class Operation(NamedTuple):
@@ -21,15 +32,18 @@ class Operation(NamedTuple):
 
     `final_step` names the step of the fold that the result is made of, element by element; None if
     it has length 1 along the axes instead of the logits' shape.
+    `tangent` makes a tangent of the result from the shares and a tangent of z; None where there is
+    no such rule, and derivatives follow the steps.
     """
 
     name: str
     peak_of: Callable[[Admitted], Any]
     join_peaks: Callable[[Namespace, list[Any]], Any]
-    lift: Callable[[Admitted, Any, Room], Slices]
+    lift: Callable[..., Slices]
     add_up: Callable[[Admitted, Slices], tuple[Array, ...]]
     conclude: Callable[..., Array]
     final_step: str | None
+    tangent: Tangent | None = None
 
     @property
     def reduces(self) -> bool:
@@ -39,8 +53,40 @@ class Operation(NamedTuple):
     def __call__(self, a: Admitted, room: Room = NO_ROOM) -> Array:
         """Compute the function of whole slices."""
         a = fold.participants(a)
-        slices = self.lift(a, self.peak_of(a), room)
+        peak = self.peak_of(a)
+        if self.tangent is not None and is_traced(a.logits, a.temperature, peak):
+            return self._by_rule(a, peak, self.tangent)
+        slices = self.lift(a, peak, room, ordinary=fold.is_ordinary(a, peak))
         return self.conclude(a, slices, *self.add_up(a, slices))
+
+    def _by_rule(self, a: Admitted, peak: Array, tangent: Tangent) -> Array:
+        """Compute the function together with the shares, of which all derivatives are made."""
+        constants = {
+            name: stop_gradient(array)
+            for name in ("logits", "temperature")
+            if (array := getattr(a, name)) is not None
+        }
+        fixed = a._replace(dtype=a.work, **constants)
+
+        def values(*, ordinary: bool) -> tuple[Array, Array]:
+            s = self.lift(fixed, peak, NO_ROOM, ordinary=ordinary)
+            y = self.conclude(fixed, s, *self.add_up(fixed, s))
+            p = fold.shares(fixed, s, fold.total_of(fixed, s))
+            if self.reduces and not ordinary:  # no share of nothing: the derivatives are 0
+                p = a.xp.where(y == -math.inf, 0.0, p)
+            return y, p
+
+        def tangents(values: tuple[Array, ...], t: Array) -> tuple[Array, ...]:
+            _, p = values
+            return tangent(a, p, t), fold.weighed(a, p, fold.centred(a, p, t))
+
+        computed = either(
+            fold.is_ordinary(fixed, peak),
+            partial(values, ordinary=True),
+            partial(values, ordinary=False),
+        )
+        y, _ = derived(computed, fold.variable_of(a, peak), tangents)
+        return narrow(a.xp, y, a.dtype)
 
 
 def _conclude_log_softmax(a: Admitted, s: Slices, others: Array, winners: Array) -> Array:
@@ -59,6 +105,7 @@ SOFTMAX = Operation(
     lambda a, s: (fold.total_of(a, s),),
     fold.shares,
     final_step="exponentials",
+    tangent=lambda a, p, t: fold.masked(a, fold.weighed(a, p, fold.centred(a, p, t))),
 )
 LOG_SOFTMAX = Operation(
     "log_softmax",
@@ -68,6 +115,7 @@ LOG_SOFTMAX = Operation(
     fold.terms_of_rest,
     _conclude_log_softmax,
     final_step="shifted",
+    tangent=lambda a, p, t: fold.masked(a, fold.centred(a, p, t)),
 )
 LOGSUMEXP = Operation(
     "logsumexp",
@@ -77,9 +125,11 @@ LOGSUMEXP = Operation(
     fold.terms_of_rest,
     _conclude_logsumexp,
     final_step=None,
+    tangent=fold.mean,
 )
 WEIGHTED_LOGSUMEXP = LOGSUMEXP._replace(
     peak_of=heaviest_of,
     join_peaks=heaviest_among,
-    lift=lambda a, heaviest, room: lift_weighted(a, heaviest),
+    lift=lambda a, heaviest, room, ordinary: lift_weighted(a, heaviest),
+    tangent=None,
 )

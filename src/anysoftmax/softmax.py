@@ -235,7 +235,7 @@ def softmax_steps(
 ) -> SoftmaxSteps:
     """Return what `softmax` computes on its way, for explanations."""
     a = fold.participants(admit(x, axis=axis, temperature=temperature, where=where))
-    slices = fold.lift(a, fold.peak_of(a), NO_ROOM, invariant=True)
+    slices = fold.lift(a, fold.peak_of(a), NO_ROOM, ordinary=False, invariant=True)
     total = fold.total_of(a, slices)
     shares = fold.shares(a, slices, total)
     return SoftmaxSteps(a.logits, slices.shifted, slices.exponentials, total, shares)
