@@ -125,7 +125,7 @@ def admit_logits(x: Any, dtype: object, precision: object) -> tuple[Array, Names
 def in_working_dtype(a: Admitted) -> Array:
     """Return the logits in the dtype of the work, rounded to that of the result before."""
     xp, x = a.xp, a.logits
-    if x.dtype == a.work:
+    if x.dtype == a.dtype == a.work:
         return x
     x = narrow(xp, x, a.dtype) if is_floating(x.dtype) else xp.astype(x, a.dtype)
     return x if a.dtype == a.work else xp.astype(x, a.work)

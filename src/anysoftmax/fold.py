@@ -115,17 +115,18 @@ def is_ordinary(a: Admitted, peak: Array) -> bool | Array:
 
     NumPy's arrays tell at once, programs of XLA when they run. Of all others it isn't asked.
     """
-    xp, t, bound = a.xp, a.temperature, _calm_bound(a.xp, a.work)
+    xp, t = a.xp, a.temperature
     if a.compensated or a.weights is not None:
         return False
     if is_numpy(peak):
+        bound = _calm_bound(xp, a.work)
         if t is None and peak.size == 1:
             return bool(-bound < peak.item() < bound)
         calm = -bound < peak.min() and peak.max() < bound
         return bool(calm and (t is None or 0 < t.min() <= t.max() < math.inf))
     if not is_compiled_by_xla(peak, t):
         return False
-    calm = xp.abs(peak) < bound
+    calm = xp.abs(peak) < _calm_bound(xp, a.work)
     return holds_everywhere(calm if t is None else calm & (t > 0) & (t < math.inf))
 
 

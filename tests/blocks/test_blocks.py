@@ -125,7 +125,7 @@ def test_results_are_the_same_from_several_threads() -> None:
     differences = []
 
     def compute() -> None:
-        with asm.workers(2):
+        with asm.kernels.use("reference"), asm.workers(2):
             differences.extend(np.abs(asm.softmax(x) - expected).max() for _ in range(5))
 
     threads = [threading.Thread(target=compute) for _ in range(4)]
