@@ -116,18 +116,17 @@ def is_ordinary(a: Admitted, peak: Array) -> bool | Array:
     NumPy's arrays tell at once, programs of XLA when they run. Of all others it isn't asked.
     """
     xp, t = a.xp, a.temperature
-    if a.compensated or a.weights is not None:
+    known = is_numpy(peak)
+    if a.compensated or a.weights is not None or not (known or is_compiled_by_xla(peak, t)):
         return False
-    if is_numpy(peak):
-        bound = _calm_bound(xp, a.work)
-        if t is None and peak.size == 1:
-            return bool(-bound < peak.item() < bound)
-        calm = -bound < peak.min() and peak.max() < bound
-        return bool(calm and (t is None or 0 < t.min() <= t.max() < math.inf))
-    if not is_compiled_by_xla(peak, t):
-        return False
-    calm = xp.abs(peak) < _calm_bound(xp, a.work)
-    return holds_everywhere(calm if t is None else calm & (t > 0) & (t < math.inf))
+    bound = _calm_bound(xp, a.work)
+    if not known:
+        calm = xp.abs(peak) < bound
+        return holds_everywhere(calm if t is None else calm & (t > 0) & (t < math.inf))
+    if t is None and peak.size == 1:
+        return bool(-bound < peak.item() < bound)
+    calm = -bound < peak.min() and peak.max() < bound
+    return bool(calm and (t is None or 0 < t.min() <= t.max() < math.inf))
 
 
 def lift(a: Admitted, peak: Array, room: Room, *, ordinary: bool, invariant: bool) -> Slices:

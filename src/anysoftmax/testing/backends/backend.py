@@ -114,8 +114,11 @@ class Backend(ABC):
 
     @contextmanager
     def context(self) -> Iterator[None]:
-        """Hold the library's settings for as long as a law runs."""
-        yield
+        """Hold the library's settings for as long as a law runs, and compute by the reference."""
+        from anysoftmax import kernels
+
+        with kernels.use("reference"):
+            yield
 
     @abstractmethod
     def array(self, values: Any, *, dtype: str | None = None, layout: str = "C") -> Array:

@@ -81,7 +81,7 @@ def asked_dtype(backend: Backend, functions: Any) -> None:
     numbers = np.asarray([[0.1, 2.0, -1.25], [3.0, 2.7, 0.0]], dtype=np.float32)
     for start in ("float32", "int32"):
         for name in backend.some(backend.dtypes):
-            case = Case(numbers.astype(start).astype(FORMATS[name].carrier), name)
+            case = Case(FORMATS[name].round(numbers.astype(start)), name)
             for function in FUNCTIONS:
                 result = backend.evaluate(
                     getattr(functions, function),
