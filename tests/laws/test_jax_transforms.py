@@ -214,3 +214,25 @@ def test_shapes_without_values(backend: Backend) -> None:
     assert (got.shape, got.dtype) == ((1, 5), jnp.bfloat16)
     compiled = jax.jit(asm.softmax).lower(jax.ShapeDtypeStruct((4,), jnp.float64)).compile()
     assert_close(compiled(X), P)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
+def test_choice_of_a_compiled_program_holds_for_all_of_a_vmap(name: str, backend: Backend) -> None:
+    """One slice of special values among ordinary ones, and none: the same program serves both."""
+    import jax
+    import jax.numpy as jnp
+
+    def function(x: Any) -> Any:
+        return getattr(asm, name)(x, axis=-1)
+
+    ordinary = np.linspace(-3.0, 3.0, 24).reshape(2, 3, 4)
+    special = ordinary.copy()
+    special[0, 1] = [-np.inf, 0.0, np.inf, 1.0]
+    special[1, 2] = -np.inf
+    nested = jax.jit(jax.vmap(jax.vmap(function)))
+    for x in (ordinary, special):
+        known = np.asarray(function(jnp.asarray(x)))
+        assert np.asarray(nested(x)) == pytest.approx(known, rel=CLOSE, abs=0, nan_ok=True)
+        assert np.asarray(jax.jit(function)(x)) == pytest.approx(
+            known, rel=CLOSE, abs=0, nan_ok=True
+        )
