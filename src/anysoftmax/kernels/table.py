@@ -22,7 +22,8 @@ class Kernel(NamedTuple):
 
     `function` is where it is: it takes the admitted arguments and `out`, and raises `KernelError`
     at once if it is not able to serve them. `needs` is the package and the extra of that name that
-    it stands on. "auto" chooses it from `automatic_from` logits on, or never if that is None.
+    it stands on. "auto" chooses it from `automatic_from` logits on, or never if that is None; a
+    kernel of that name is chosen by nothing else.
     """
 
     name: str
@@ -52,6 +53,7 @@ _MANY = 2**16
 
 _NUMPY = "anysoftmax.kernels.compiled.numpy_border"
 _TORCH = "anysoftmax.kernels.compiled.torch_border"
+_LENT = "anysoftmax.kernels.lent"
 _NATIVE = "anysoftmax.kernels.native"
 
 TABLE = (
@@ -61,6 +63,9 @@ TABLE = (
     Kernel("numba", "softmax", "torch", f"{_TORCH}:softmax", "numba", _MANY),
     Kernel("numba", "log_softmax", "torch", f"{_TORCH}:log_softmax", "numba", _MANY),
     Kernel("numba", "logsumexp", "torch", f"{_TORCH}:logsumexp", "numba", _MANY),
+    Kernel("auto", "softmax", "torch", f"{_LENT}:softmax", "torch", 0),
+    Kernel("auto", "log_softmax", "torch", f"{_LENT}:log_softmax", "torch", 0),
+    Kernel("auto", "logsumexp", "torch", f"{_LENT}:logsumexp", "torch", 0),
     Kernel("native", "softmax", "torch", f"{_NATIVE}:torch_softmax", "torch"),
     Kernel("native", "log_softmax", "torch", f"{_NATIVE}:torch_log_softmax", "torch"),
     Kernel("native", "logsumexp", "torch", f"{_NATIVE}:torch_logsumexp", "torch"),

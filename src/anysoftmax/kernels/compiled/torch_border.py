@@ -15,6 +15,7 @@ from anysoftmax.kernels.compiled import brain, numpy_border
 from anysoftmax.kernels.compiled.evaluation import Task, evaluate
 from anysoftmax.kernels.compiled.gradients import pull_back
 from anysoftmax.kernels.compiled.numpy_border import refuse, result_shape
+from anysoftmax.kernels.lent import is_watched
 from anysoftmax.operations import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, Operation
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
@@ -46,7 +47,10 @@ def _run(operation: Operation, a: Admitted, out: Tensor | None) -> Tensor:
     tensors = [c for c in (x, t, a.where, out) if c is not None]
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # noqa: SLF001
         raise KernelError("the numba kernel can't be traced or transformed: use the reference")
-    if any(type(c) not in PLAIN or c.device.type != "cpu" or c.is_neg() for c in tensors):
+    if any(
+        type(c) not in PLAIN or c.device.type != "cpu" or c.is_neg() or is_watched(c)
+        for c in tensors
+    ):
         raise KernelError("the numba kernel takes plain tensors on the CPU: use the reference")
     if forward_ad._current_level >= 0:  # noqa: SLF001
         raise KernelError("the numba kernel has no forward-mode derivatives: use the reference")

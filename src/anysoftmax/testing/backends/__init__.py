@@ -21,8 +21,12 @@ from anysoftmax.testing.backends.jax_backends import (
     JitJax32Backend,
     JitJaxBackend,
 )
+from anysoftmax.testing.backends.kernel_backends import (
+    LentTorchBackend,
+    NumbaNumpyBackend,
+    NumbaTorchBackend,
+)
 from anysoftmax.testing.backends.ndonnx_backend import NdonnxBackend
-from anysoftmax.testing.backends.numba_backends import NumbaNumpyBackend, NumbaTorchBackend
 from anysoftmax.testing.backends.numpy_backends import NumpyBackend, ReadOnlyNumpyBackend
 from anysoftmax.testing.backends.strict_backend import StrictBackend
 from anysoftmax.testing.backends.torch_backends import (
@@ -43,6 +47,7 @@ BACKENDS: dict[str, Backend] = {
         CompiledTorchBackend(),
         NumbaNumpyBackend(),
         NumbaTorchBackend(),
+        LentTorchBackend(),
         JaxBackend(),
         Jax32Backend(),
         JitJaxBackend(),

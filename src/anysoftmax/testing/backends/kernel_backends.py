@@ -1,4 +1,4 @@
-"""NumPy and PyTorch computed by the Numba kernels wherever those are able to."""
+"""NumPy and PyTorch computed by one kernel that "auto" chooses, wherever that is able to."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from anysoftmax.testing.backends.backend import Array, Backend
 from anysoftmax.testing.backends.numpy_backends import NumpyBackend
 from anysoftmax.testing.backends.torch_backends import TorchBackend
 
-__all__ = ["NumbaNumpyBackend", "NumbaTorchBackend"]
+__all__ = ["LentTorchBackend", "NumbaNumpyBackend", "NumbaTorchBackend"]
 
 
-class _NumbaBackend(Backend):
-    """A library with "auto" choosing the Numba kernels whatever the number of logits.
+class _KernelBackend(Backend):
+    """A library with "auto" choosing one kernel, whatever the number of logits.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class _NumbaBackend(Backend):
         How many results the kernels have computed.
     """
 
-    package = "numba"
+    kernel: ClassVar[str]
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,21 +36,13 @@ class _NumbaBackend(Backend):
         """Return whether a kernel may leave a request to the reference."""
         return a.weights is not None or a.compensated
 
-    def available(self) -> bool:
-        """Return whether Numba and the library can be imported."""
-        try:
-            importlib.import_module(self.package)
-        except ImportError:
-            return False
-        return super().available()
-
     @contextmanager
     def context(self) -> Iterator[None]:
-        """Let the kernels serve everything; to refuse without an excuse is an error."""
+        """Let the kernel serve everything; to refuse without an excuse is an error."""
         from anysoftmax import kernels
         from anysoftmax.kernels import table
 
-        rows = [row for row in table.TABLE if row.name == "numba"]
+        rows = [row for row in table.TABLE if row.name == self.kernel]
 
         def automatic(operation: str, xp: Any) -> list[_Watched]:
             return [
@@ -72,7 +64,7 @@ class _Watched:
 
     automatic_from: ClassVar[int] = 0
 
-    def __init__(self, function: Callable[..., Array], backend: _NumbaBackend) -> None:
+    def __init__(self, function: Callable[..., Array], backend: _KernelBackend) -> None:
         self._function = function
         self._backend = backend
 
@@ -85,10 +77,23 @@ class _Watched:
             result = self._function(a, out)
         except KernelError as refusal:
             if not self._backend.excuses(a):
-                raise AssertionError("a numba kernel refuses what it should serve") from refusal
+                raise AssertionError("a kernel refuses what it should serve") from refusal
             raise
         self._backend.served += 1
         return result
+
+
+class _NumbaBackend(_KernelBackend):
+    kernel = "numba"
+    package = "numba"
+
+    def available(self) -> bool:
+        """Return whether Numba and the library can be imported."""
+        try:
+            importlib.import_module(self.package)
+        except ImportError:
+            return False
+        return super().available()
 
 
 class NumbaNumpyBackend(_NumbaBackend, NumpyBackend):
@@ -117,4 +122,24 @@ class NumbaTorchBackend(_NumbaBackend, TorchBackend):
                 and tensors[-1] is not a.logits
                 and tensors[-1].requires_grad
             )
+        )
+
+
+class LentTorchBackend(_KernelBackend, TorchBackend):
+    """PyTorch on the CPU, its tensors lent to NumPy."""
+
+    name = "torch-lent"
+    kernel = "auto"
+
+    def excuses(self, a: Any) -> bool:
+        """Return whether a kernel may leave a request to the reference."""
+        import torch
+
+        parts = (a.logits, a.where, a.temperature, a.weights)
+        tensors = [t for t in parts if t is not None]
+        return (
+            any(t.dtype == torch.bfloat16 or t.device.type != "cpu" for t in tensors)
+            or a.dtype == torch.bfloat16
+            or torch._C._are_functorch_transforms_active()  # noqa: SLF001
+            or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
         )
