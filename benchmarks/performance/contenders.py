@@ -100,6 +100,16 @@ def library(name: str, numba: str | None, peer: str, cell: Cell) -> Contenders:
     )
 
 
+def torch_forward(cell: Cell) -> Contenders:
+    """Return ours on PyTorch, also as "auto" has it without Numba: lent to NumPy."""
+    ours, peers, clock = library("torch", "torch-numba", "torch", cell)
+    lent = getattr(harness.require("anysoftmax.kernels.lent"), cell.function)
+    admit = harness.require("anysoftmax.admission").admit
+    x = harness.backend("torch").asarray(logits(cell))
+    ours["lent to NumPy"] = lambda: lent(admit(x, axis=cell.axis), None)
+    return Contenders(ours, peers, clock)
+
+
 def compiled(cell: Cell) -> Contenders:
     """Return ours and PyTorch's own, each compiled."""
     # The compiler counts programs of the same source line and gives up at the eighth.
@@ -131,7 +141,7 @@ PATHS: dict[str, Callable[[Cell], Contenders]] = {
     "NumPy, out= for ours alone": numpy_into_ours_alone,
     "NumPy, ten floats": ten_floats,
     "NumPy, two workers": two_workers,
-    "PyTorch": partial(library, "torch", "torch-numba", "torch"),
+    "PyTorch": torch_forward,
     "PyTorch, gradient": partial(library, "torch-grad", "torch-numba-grad", "torch"),
     "torch.compile": compiled,
     "JAX": partial(library, "jax-jit", None, "jax.nn"),

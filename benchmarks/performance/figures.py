@@ -228,6 +228,15 @@ def other_libraries() -> Iterator[Figure]:
         of_mean=True,
     )
     yield Figure(
+        "PyTorch eager, lent to NumPy (`auto` without Numba), forward, all cells",
+        ("PyTorch",),
+        "lent to NumPy",
+        "torch",
+        "geometric mean 1.6",
+        at_most(1.6),
+        of_mean=True,
+    )
+    yield Figure(
         "PyTorch, `torch.compile`", ("torch.compile",), "reference", "torch", "1.2", at_most(1.2)
     )
     for path in torch:
