@@ -150,7 +150,7 @@ def with_tangents(x: Array, linear_at: Callable[[Array], Callable[[Array], Array
 
     The map must leave `x` itself as it is.
     """
-    if not is_numpy(x) and _is_torch(x) and sys.modules["torch"].is_grad_enabled():
+    if not is_numpy(x) and _is_torch(x) and _is_recorded(x):
         return linear_at(x.detach())(x)
     return x
 
@@ -275,6 +275,17 @@ def _place(xp: Namespace, x: Array) -> dict[str, Any]:
 def _is_jax(x: Array) -> bool:
     jax = sys.modules.get("jax")
     return jax is not None and hasattr(jax, "Array") and isinstance(x, jax.Array)
+
+
+def _is_recorded(x: Array) -> bool:
+    """Tell whether PyTorch may be asked for derivatives by a tensor."""
+    torch = sys.modules["torch"]
+    if x.requires_grad or torch.compiler.is_compiling():
+        return bool(x.requires_grad and torch.is_grad_enabled())
+    return bool(
+        torch._C._are_functorch_transforms_active()  # noqa: SLF001 - it has no public name
+        or torch.autograd.forward_ad.unpack_dual(x).tangent is not None
+    )
 
 
 def _is_torch(x: Array) -> bool:

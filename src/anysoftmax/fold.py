@@ -168,13 +168,9 @@ def terms_of_rest(a: Admitted, s: Slices) -> tuple[Array, Array]:
     still `e`, so that ties have the right derivatives of every order.
     """
     xp, e = a.xp, s.exponentials
-    if s.ordinary:
-        winners = xp.floor(e, **into(s.room.winners))
-        others = xp.subtract(e, winners, **into(s.room.exponentials))
-    else:
-        # Not where z is 0: under jit XLA may judge the two uses differently, if z is subnormal.
-        winners = xp.floor(e)
-        others = e - winners
+    # Not where z is 0: under jit XLA may judge the two uses below differently, if z is subnormal.
+    winners = xp.floor(e, **into(s.room.winners))
+    others = xp.subtract(e, winners, **into(s.room.exponentials))
     return stable_sum(xp, others, a.axes), stable_sum(xp, winners, a.axes)
 
 
