@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -174,10 +176,9 @@ def kernels(names: Iterable[str], cell: Cell, x: Any, **options: Any) -> dict[st
 
 
 def threaded(run: Run, n: int) -> Run:
-    """Return the call as `n` workers do it."""
-
-    def with_workers() -> Any:
-        with harness.workers(n):
-            return run()
-
-    return with_workers
+    """Return the call as `n` workers do it, who stay at hand from call to call."""
+    context = copy_context()
+    workers = harness.workers(n)
+    context.run(workers.__enter__)
+    atexit.register(context.run, workers.__exit__, None, None, None)
+    return partial(context.run, run)

@@ -4,16 +4,50 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from threading import Thread
-from typing import TypeVar
+from functools import cached_property
+from os import getpid
+from typing import TYPE_CHECKING, TypeVar
 
 from anysoftmax.arrays import describe
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
 Item = TypeVar("Item")
 
-_count: ContextVar[int] = ContextVar("anysoftmax.workers", default=1)
+
+class _Team:
+    """The caller and its helpers; threads are started when there is something to share."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._process = getpid()
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(self.size - 1, thread_name_prefix="anysoftmax")
+
+    def call_helpers(self, work: Callable[[], None], most: int) -> list[Future[None]]:
+        """Have up to `most` helpers do some work as well; none if they are dismissed."""
+        helpers: list[Future[None]] = []
+        if getpid() == self._process:  # threads do not live on in a forked process
+            with suppress(RuntimeError):
+                for _ in range(min(self.size - 1, most)):
+                    helpers.append(self._pool.submit(work))  # noqa: PERF401 - it may fail half-way
+        return helpers
+
+    def dismiss(self) -> None:
+        """End the threads, if there are any."""
+        if "_pool" in self.__dict__:
+            self._pool.shutdown()
+
+
+_alone = _Team(1)
+_team: ContextVar[_Team] = ContextVar("anysoftmax.workers", default=_alone)
 
 
 @contextmanager
@@ -37,7 +71,8 @@ def workers(n: int) -> Iterator[None]:
     -----
     It holds for the calls inside the ``with`` statement, in this thread and in asyncio tasks
     started there; the innermost one counts. Other threads keep their own number. The result does
-    not depend on it. Small arrays are not shared out: starting a thread would cost more.
+    not depend on it. Small arrays are not shared out. The threads are started by the first large
+    array, and end with the ``with`` statement: keep it round many calls rather than each of them.
 
     Each worker needs up to 8 MiB besides the output.
 
@@ -53,44 +88,46 @@ def workers(n: int) -> Iterator[None]:
         raise TypeError(f"the number of workers must be an int: got {describe(n)}")
     if n < 1:
         raise ValueError(f"the number of workers must be 1 or more: got {n}")
-    token = _count.set(n)
+    team = _Team(n)
+    token = _team.set(team)
     try:
         yield
     finally:
-        _count.reset(token)
+        _team.reset(token)
+        team.dismiss()
 
 
 def for_each(function: Callable[[Item], object], items: Iterable[Item]) -> None:
     """Call `function` with every item, shared among the workers; raise the first exception.
 
-    The calls must not depend on one another. This thread is one of the workers; the others live as
-    long as this call only, so that none is left behind when a process forks or ends.
+    The calls must not depend on one another. This thread is one of the workers.
     """
     pending = deque(items)
-    count = min(_count.get(), len(pending))
-    if count <= 1:
+    team = _team.get()
+    if team.size == 1 or len(pending) <= 1:
         for item in pending:
             function(item)
         return
     failures: list[BaseException] = []
 
     def work() -> None:
-        with workers(1):  # what is shared out already is not shared out again
+        token = _team.set(_alone)  # what is shared out already is not shared out again
+        try:
             while not failures:
                 try:
                     item = pending.popleft()
                 except IndexError:  # another worker took the last one
                     return
-                try:
-                    function(item)
-                except BaseException as error:  # noqa: BLE001 - raised again below
-                    failures.append(error)
+                function(item)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            failures.append(error)
+        finally:
+            _team.reset(token)
 
-    threads = [Thread(target=work, name=f"anysoftmax-{i}") for i in range(1, count)]
-    for thread in threads:
-        thread.start()
+    helpers = team.call_helpers(work, len(pending) - 1)
     work()
-    for thread in threads:
-        thread.join()
+    for helper in helpers:
+        if not helper.cancel():
+            helper.result()
     if failures:
         raise failures[0]

@@ -11,7 +11,7 @@ from anysoftmax import threads
 
 
 def count() -> int:
-    return threads._count.get()
+    return threads._team.get().size
 
 
 @pytest.mark.parametrize("n", [1.0, "2", None, True])
@@ -60,6 +60,50 @@ def test_no_thread_is_left() -> None:
     with asm.workers(4):
         threads.for_each(lambda _: None, range(100))
     assert threading.active_count() == before
+
+
+def test_threads_are_kept_from_call_to_call() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+    seen = []
+
+    def meet(_: int) -> None:
+        seen.append(threading.current_thread())
+        meeting.wait()
+
+    with asm.workers(2):
+        for _ in range(3):
+            threads.for_each(meet, range(2))
+    assert len(seen) == 6
+    assert len(set(seen)) == 2
+
+
+def test_what_is_shared_out_is_not_shared_out_again() -> None:
+    seen = []
+
+    def inner(_: int) -> None:
+        seen.append(threading.current_thread())
+
+    def outer(_: int) -> None:
+        before = len(seen)
+        threads.for_each(inner, range(3))
+        assert set(seen[before:]) >= {threading.current_thread()}
+        assert count() == 1
+
+    with asm.workers(2):
+        threads.for_each(outer, range(4))
+    assert len(seen) == 12
+
+
+def test_a_dismissed_team_leaves_all_to_the_caller() -> None:
+    with asm.workers(2):
+        team = threads._team.get()
+    token = threads._team.set(team)
+    done = []
+    try:
+        threads.for_each(done.append, range(5))
+    finally:
+        threads._team.reset(token)
+    assert sorted(done) == list(range(5))
 
 
 def test_exceptions_reach_the_caller() -> None:

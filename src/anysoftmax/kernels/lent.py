@@ -1,7 +1,7 @@
 """PyTorch's CPU tensors, lent to NumPy: the reference in blocks, over the same memory.
 
 PyTorch runs one operation at a time over the whole of a tensor; NumPy's blocks stay in the cache
-from the first to the last. They run on as many threads as PyTorch has set for itself. Where
+from the first to the last. Large ones run on as many threads as PyTorch has set for itself. Where
 derivatives are taken, PyTorch has to see the steps.
 """
 
@@ -19,6 +19,7 @@ from anysoftmax.errors import KernelError
 from anysoftmax.operations import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, WEIGHTED_LOGSUMEXP, Operation
 from anysoftmax.threads import workers
 
+WORTH_THREADS = 2**22  # logits; fewer take no longer than starting threads does
 PARTS = ("logits", "where", "temperature", "weights")
 
 
@@ -56,7 +57,7 @@ def _compute(operation: Operation, a: Admitted, out: Array | None) -> Array:
     lent_out = None if out is None else _lend(out)
     arguments = a._replace(xp=np, work=np.dtype(work), dtype=np.dtype(dtype), **lent)
     threads = sys.modules["torch"].get_num_threads()
-    with nullcontext() if threads == 1 else workers(threads):
+    with workers(threads) if arguments.logits.size >= WORTH_THREADS else nullcontext():
         result = blocks.run(operation, arguments, lent_out)
     if out is None:
         return a.xp.from_numpy(np.asarray(result))
