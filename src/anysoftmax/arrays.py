@@ -177,7 +177,7 @@ def holds_everywhere(condition: Array) -> Array:
     @jax.custom_batching.custom_vmap  # type: ignore[untyped-decorator]
     def everywhere(condition: Array) -> Array:
         return jax.lax.platform_dependent(
-            condition, cpu=jax.numpy.all, default=lambda _: jax.numpy.zeros((), bool)
+            condition, cpu=jax.numpy.all, default=lambda c: jax.numpy.all(c) & False
         )
 
     @everywhere.def_vmap  # type: ignore[untyped-decorator]
@@ -202,21 +202,23 @@ def into(memory: Array | None) -> dict[str, Array]:
 def derived(
     values: tuple[Array, ...],
     variable: Array,
-    tangents: Callable[[tuple[Array, ...], Array], tuple[Array, ...]],
+    mask: Array | None,
+    tangents: Callable[[tuple[Array, ...], Array, Array | None], tuple[Array, ...]],
 ) -> tuple[Array, ...]:
     """Return JAX's constants `values` as functions of `variable`.
 
-    `tangents` takes the values and a tangent of the variable, to which it is linear. What it makes
-    of the values is differentiated by the same rule again.
+    `tangents` takes the values, a tangent of the variable, to which it is linear, and the mask: the
+    rule must not hold traced arrays of its own. What it makes of the values is differentiated by
+    the same rule again.
     """
-    function = sys.modules["jax"].custom_jvp(lambda values, variable: values)
+    function = sys.modules["jax"].custom_jvp(lambda values, variable, mask: values)
 
     @function.defjvp  # type: ignore[untyped-decorator]
     def rule(primals: Any, directions: Any) -> Any:
         results = function(*primals)
-        return results, tangents(results, directions[1])
+        return results, tangents(results, directions[1], primals[2])
 
-    return function(values, variable)  # type: ignore[no-any-return]
+    return function(values, variable, mask)  # type: ignore[no-any-return]
 
 
 def smallest(x: Array) -> float | None:

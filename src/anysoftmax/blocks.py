@@ -31,7 +31,7 @@ from anysoftmax.summation import stable_sum
 from anysoftmax.threads import for_each
 
 BLOCK = 3 * 2**18  # bytes: a block and its scratch stay in the caches, and calls stay few
-WHOLE = 3 * 2**19  # bytes of a slice that is still not cut: its parts would be read twice
+WHOLE = 5 * 2**18  # bytes of a slice that is still not cut: its parts would be read twice
 SMALL = 2**14  # bytes of logits that are not worth laying out
 FEW_CLASSES = 64  # along the fast axis: so few are copied, for the slices to lie along it
 FEW_SLICES = 32  # along the fast axis: so few are copied, for the classes to lie along it
@@ -50,7 +50,7 @@ def run(operation: Operation, a: Admitted, out: Array | None) -> Array:
         return operation(a)
     if out is None or not _is_apart(a, out):
         shape = [1 if operation.reduces and i in a.axes else n for i, n in enumerate(x.shape)]
-        out = xp.empty(shape, dtype=a.dtype)
+        out = xp.empty_like(x, dtype=a.dtype, shape=shape, subok=False)
     blocks = _Blocks(operation, a, out)
     for_each(blocks.compute, blocks.layout.slices)
     return out
@@ -76,8 +76,7 @@ def _lay_out(a: Admitted) -> _Layout:
     classes = [i for i in axes if i in a.axes]
     others = [i for i in axes if i not in a.axes]
     fast = next((i for i in reversed(axes) if x.shape[i] > 1), axes[-1])
-    # Weights take many more steps, each with an array of its own.
-    item = a.xp.dtype(a.work).itemsize * (1 if a.weights is None else 6)
+    item = a.xp.dtype(a.work).itemsize * _burden(a)
     depth = math.prod(x.shape[i] for i in classes)
     breadth = x.size // depth
     width = max(1, BLOCK // (depth * item))
@@ -99,6 +98,15 @@ def _lay_out(a: Admitted) -> _Layout:
     return _Layout(
         _cuts(x, others, width), _cuts(x, classes, length), order, long_rows=inner > BUFFER // 2
     )
+
+
+def _burden(a: Admitted) -> int:
+    """Tell how many times as much memory the steps may take, each with an array of its own."""
+    if a.weights is not None:
+        return 6
+    if a.compensated:
+        return 4
+    return 1 if a.temperature is None else 2
 
 
 def _cuts(x: Array, axes: list[int], size: int) -> list[Cut]:
@@ -164,8 +172,8 @@ class _Blocks:
 
         def add_up(i: int) -> tuple[Array, ...]:
             a, slices = lift(i)
-            if self._in_place and slices.ordinary:  # they lie in the result's memory
-                lifted[i] = slices
+            if self._in_place and slices.ordinary:
+                lifted[i] = self._in_result(slices)
             return operation.add_up(a, slices)
 
         def join_sums(parts: list[tuple[Array, ...]]) -> tuple[Array, ...]:
@@ -180,6 +188,12 @@ class _Blocks:
         peak = _gather(find_peak, partial(operation.join_peaks, xp), len(cuts))
         sums = _gather(add_up, join_sums, len(cuts))
         for_each(conclude, range(1 if operation.reduces else len(cuts)))
+
+    def _in_result(self, slices: Slices) -> Slices:
+        """Return what lies in the result's memory, of all that the last step needs."""
+        if self._operation.final_step == "exponentials":
+            return slices
+        return slices._replace(exponentials=None, room=Room(slices.room.shifted))
 
     def _load(self, cut: Cut) -> tuple[Admitted, Room]:
         """Return the arguments of a block, in the order they are computed in, and its memory."""

@@ -119,7 +119,7 @@ def is_ordinary(a: Admitted, peak: Array) -> bool | Array:
     known = is_numpy(peak)
     if a.compensated or a.weights is not None or not (known or is_compiled_by_xla(peak, t)):
         return False
-    bound = _calm_bound(xp, a.work)
+    bound = calm_bound(xp, a.work)
     if not known:
         calm = xp.abs(peak) < bound
         return holds_everywhere(calm if t is None else calm & (t > 0) & (t < math.inf))
@@ -260,7 +260,7 @@ def centred(a: Admitted, p: Array, tangents: Array) -> Array:
 
 
 @cache
-def _calm_bound(xp: Namespace, dtype: DType) -> float:
+def calm_bound(xp: Namespace, dtype: DType) -> float:
     """Return the largest peak below which the difference of two logits stays finite."""
     limits = xp.finfo(dtype)
     return float(limits.max * limits.eps / 8)

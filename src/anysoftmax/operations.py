@@ -76,16 +76,16 @@ class Operation(NamedTuple):
                 p = a.xp.where(y == -math.inf, 0.0, p)
             return y, p
 
-        def tangents(values: tuple[Array, ...], t: Array) -> tuple[Array, ...]:
-            _, p = values
-            return tangent(a, p, t), fold.weighed(a, p, fold.centred(a, p, t))
+        def tangents(values: tuple[Array, ...], t: Array, mask: Array | None) -> tuple[Array, ...]:
+            b, (_, p) = a._replace(where=mask), values
+            return tangent(b, p, t), fold.weighed(b, p, fold.centred(b, p, t))
 
         computed = either(
             fold.is_ordinary(fixed, peak),
             partial(values, ordinary=True),
             partial(values, ordinary=False),
         )
-        y, _ = derived(computed, fold.variable_of(a, peak), tangents)
+        y, _ = derived(computed, fold.variable_of(a, peak), a.where, tangents)
         return narrow(a.xp, y, a.dtype)
 
 

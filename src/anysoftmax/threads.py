@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cached_property
+from operator import index
 from os import getpid
 from typing import TYPE_CHECKING, TypeVar
 
@@ -84,8 +85,12 @@ def workers(n: int) -> Iterator[None]:
     >>> with asm.workers(2):
     ...     p = asm.softmax(x)
     """
-    if type(n) is not int:
-        raise TypeError(f"the number of workers must be an int: got {describe(n)}")
+    try:
+        if isinstance(n, bool):
+            raise TypeError
+        n = index(n)
+    except TypeError:
+        raise TypeError(f"the number of workers must be an int: got {describe(n)}") from None
     if n < 1:
         raise ValueError(f"the number of workers must be 1 or more: got {n}")
     team = _Team(n)

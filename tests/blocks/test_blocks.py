@@ -168,6 +168,30 @@ def test_memory_is_bounded_for_special_values_too(function) -> None:
     assert extra_memory(lambda: function(x, axis=1)) < output + 8 * MIB
 
 
+@pytest.mark.parametrize("function", FUNCTIONS[:2])
+def test_memory_does_not_grow_with_the_parts_of_several_workers(function) -> None:
+    x = logits((60_000_000,))
+    with asm.workers(2):
+        assert extra_memory(lambda: function(x, axis=0, out=x)) < 16 * MIB
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"temperature": 0.7},
+        {"temperature": 0.7, "where": np.ones((1, 320_000), dtype=bool)},
+        {"precision": "highest"},
+    ],
+    ids=["plain", "temperature", "temperature and mask", "highest"],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_memory_of_long_slices_with_special_values(dtype, options) -> None:
+    x = logits((10, 320_000), dtype)
+    x[:, 3] = np.inf
+    assert extra_memory(lambda: asm.log_softmax(x, out=x, **options)) < 8 * MIB
+
+
 @pytest.mark.parametrize("axis", [0, 1, None])
 def test_memory_is_bounded_with_weights(axis) -> None:
     x = logits((12_000, 1000))
@@ -191,6 +215,11 @@ def test_large_arrays_are_cut() -> None:
     assert len(layout.parts) == 1
     long = blocks._lay_out(admit(logits((3_000_000,)), axis=0))
     assert len(long.parts) > 10
+
+
+def test_results_lie_in_memory_as_the_logits_do() -> None:
+    x = np.asfortranarray(logits((400, 400)))
+    assert asm.softmax(x).flags.f_contiguous
 
 
 def test_settings_of_numpy_are_left_as_they_were() -> None:

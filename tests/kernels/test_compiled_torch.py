@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 import anysoftmax as asm
@@ -113,3 +114,42 @@ def test_what_it_is_not_able_to_do() -> None:
 def forward(x: Any) -> Any:
     with torch.autograd.forward_ad.dual_level():
         return asm.softmax(torch.autograd.forward_ad.make_dual(x, x))
+
+
+LARGE = (300, 300)  # "auto" takes the kernels
+
+
+@pytest.mark.parametrize("option", ["where", "temperature"])
+def test_what_backward_needs_may_not_be_written_to(option) -> None:
+    x = torch.randn(LARGE, requires_grad=True)
+    given = {"where": torch.rand(LARGE) < 0.5, "temperature": torch.full((300, 1), 2.0)}[option]
+    y = asm.softmax(x, **{option: given})
+    given.zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_outputs_in_the_same_memory_of_numpy() -> None:
+    memory = np.random.default_rng(0).standard_normal(301 * 300).astype("f4")
+    x = torch.from_numpy(memory[:-300]).view(LARGE)
+    out = torch.from_numpy(memory[300:]).view(LARGE)
+    expected = torch.softmax(x, -1)
+    asm.softmax(x, out=out)
+    assert torch.allclose(out, expected, rtol=1e-5)
+
+
+def test_tensors_stay_where_they_are_whatever_the_default_device() -> None:
+    x = torch.randn(LARGE)
+    with torch.device("meta"):
+        assert asm.logsumexp(x, axis=1).device == x.device
+
+
+@pytest.mark.parametrize("function", [asm.softmax, asm.log_softmax, asm.logsumexp])
+def test_batches_of_gradients(function) -> None:
+    x = torch.randn(LARGE, requires_grad=True)
+    y = function(x, axis=-1)
+    g = torch.randn(3, *y.shape)
+    (together,) = torch.autograd.grad(y, x, g, is_grads_batched=True, retain_graph=True)
+    for one, row in zip(g, together, strict=True):
+        (alone,) = torch.autograd.grad(y, x, one, retain_graph=True)
+        assert torch.allclose(alone, row, rtol=1e-4, atol=1e-6)

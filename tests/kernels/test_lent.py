@@ -86,3 +86,11 @@ def test_a_parameter_without_gradients() -> None:
     with torch.no_grad():
         assert asm.softmax(x).tolist() == [0.25] * 4
     assert asm.softmax(x).requires_grad
+
+
+def test_an_output_that_is_a_negated_view() -> None:
+    x = torch.randn(100, 100)
+    out = torch.zeros(100, 100, dtype=torch.complex64).conj().imag
+    assert out.is_neg()
+    asm.softmax(x, out=out)
+    assert torch.allclose(out, torch.softmax(x, -1))

@@ -75,3 +75,22 @@ def test_the_table_names_each_kernel_once() -> None:
     rows = [(k.name, k.operation, k.library) for k in table.TABLE]
     assert len(set(rows)) == len(rows)
     assert {k.name for k in table.TABLE} | {"auto", "reference"} == set(kernels.NAMES)
+
+
+def test_a_kernel_that_breaks_when_it_is_imported(tmp_path) -> None:
+    (tmp_path / "numba").mkdir()
+    (tmp_path / "numba" / "__init__.py").write_text("raise ImportError('needs another NumPy')")
+    code = (
+        "import numpy as np, anysoftmax as asm\n"
+        "assert (asm.softmax(np.zeros((300, 300))) == np.float64(1 / 300)).all()\n"
+        "with asm.kernels.use('numba'): asm.softmax(np.zeros(2))"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "KernelError: the kernel 'numba' can't be imported: needs another NumPy" in done.stderr

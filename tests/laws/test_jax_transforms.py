@@ -236,3 +236,59 @@ def test_choice_of_a_compiled_program_holds_for_all_of_a_vmap(name: str, backend
         assert np.asarray(jax.jit(function)(x)) == pytest.approx(
             known, rel=CLOSE, abs=0, nan_ok=True
         )
+
+
+MASKED = {
+    "softmax": lambda x, w, t: asm.softmax(x, where=w, temperature=t),
+    "log_softmax": lambda x, w, t: asm.log_softmax(x, where=w, temperature=t),
+    "logsumexp": lambda x, w, t: asm.logsumexp(x / t, where=w, axis=-1),
+}
+
+
+def scanned(function):
+    import jax
+
+    return lambda x, w, t: jax.lax.scan(lambda c, v: (c, function(*v, t)), 0, (x, w))[1]
+
+
+TRANSFORMS = {
+    "jit": lambda jax, f: jax.jit(f),
+    "checkpoint": lambda jax, f: jax.checkpoint(f),
+    "jit of vmap": lambda jax, f: jax.jit(jax.vmap(f, in_axes=(0, 0, None))),
+    "scan": lambda jax, f: scanned(f),
+    "cond": lambda jax, f: lambda x, w, t: jax.lax.cond(t > 0, f, f, x, w, t),
+}
+
+
+@pytest.mark.parametrize("function", MASKED.values(), ids=MASKED)
+@pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=TRANSFORMS)
+def test_masks_and_temperatures_may_be_traced_under_gradients(function, transform) -> None:
+    import jax
+    import jax.numpy as jnp
+
+    x = jnp.asarray([[0.5, 1.0, -2.0, 3.0], [1.0, 1.5, 0.0, -1.0]])
+    w = jnp.asarray([[True, True, False, True], [True, False, True, True]])
+
+    def derivatives(f, x, w, t):
+        def loss(x, t):
+            y = f(x, w, t)
+            return jnp.sum(jnp.where(jnp.isfinite(y), y, 0.0) ** 2)
+
+        return jax.grad(loss, argnums=(0, 1))(x, t)
+
+    expected = derivatives(function, x, w, 1.5)
+    found = jax.jit(lambda x, w, t: derivatives(transform(jax, function), x, w, t))(x, w, 1.5)
+    for ours, plain in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=1e-5, atol=1e-6)
+
+
+def test_inside_of_shard_map() -> None:
+    import jax
+    import jax.numpy as jnp
+
+    mesh = jax.sharding.Mesh(np.asarray(jax.devices()[:1]), ("rows",))
+    rows = jax.sharding.PartitionSpec("rows")
+    x = jnp.asarray([[0.5, 1.0], [2.0, 0.0]])
+    mapped = jax.shard_map(asm.softmax, mesh=mesh, in_specs=rows, out_specs=rows)
+    np.testing.assert_allclose(mapped(x), asm.softmax(x), rtol=1e-6)
+    np.testing.assert_allclose(jax.jit(mapped)(x), asm.softmax(x), rtol=1e-6)

@@ -19,7 +19,7 @@ __all__ = ["NAMES", "chosen", "use"]
 VARIABLE = "ANYSOFTMAX_KERNEL"
 
 _chosen: ContextVar[str | None] = ContextVar("anysoftmax.kernels", default=None)
-_environment = os.environ.get(VARIABLE, "auto")
+_environment = os.environ.get(VARIABLE) or "auto"
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def chosen() -> str:
 @cache
 def _default() -> str:
     """Return the name in the environment; an unknown one is an error not before it is used."""
-    return _known(_environment, f"environment variable {VARIABLE}")
+    return _known(_environment, f"value of the environment variable {VARIABLE}")
 
 
 def _known(name: str, what: str) -> str:

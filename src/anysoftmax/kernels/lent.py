@@ -50,20 +50,24 @@ def is_watched(x: Array) -> bool:
 
 
 def _compute(operation: Operation, a: Admitted, out: Array | None) -> Array:
+    torch = sys.modules["torch"]
     work, dtype = dtype_name(a.work), dtype_name(a.dtype)
     if dtype == "bfloat16":
         raise KernelError("NumPy has no bfloat16")
     lent = {name: _lend(x) for name in PARTS if (x := getattr(a, name)) is not None}
-    lent_out = None if out is None else _lend(out)
     arguments = a._replace(xp=np, work=np.dtype(work), dtype=np.dtype(dtype), **lent)
-    threads = sys.modules["torch"].get_num_threads()
-    with workers(threads) if arguments.logits.size >= WORTH_THREADS else nullcontext():
-        result = blocks.run(operation, arguments, lent_out)
-    if out is None:
-        return a.xp.from_numpy(np.asarray(result))
-    if result is not lent_out:
-        out[...] = a.xp.from_numpy(result)
-    return out
+    result = out
+    if result is None or result.is_neg():  # what is_neg would be lent as a copy
+        lengths = enumerate(a.logits.shape)
+        shape = [1 if operation.reduces and i in a.axes else n for i, n in lengths]
+        result = torch.empty(shape, dtype=a.dtype, device=a.logits.device)
+    place = _lend(result)
+    many = arguments.logits.size >= WORTH_THREADS
+    with workers(torch.get_num_threads()) if many else nullcontext():
+        computed = blocks.run(operation, arguments, None if operation.reduces else place)
+    if computed is not place:
+        place[...] = computed
+    return result
 
 
 def _lend(x: Array) -> Array:

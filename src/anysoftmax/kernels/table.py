@@ -45,7 +45,13 @@ class Kernel(NamedTuple):
                 f"the kernel {self.name!r} needs the package {self.needs}:"
                 f" pip install 'anysoftmax[{self.needs}]'"
             )
-        return _load(self.function)
+        loaded = _load(self.function)
+        if isinstance(loaded, str):
+            raise KernelError(
+                f"the kernel {self.name!r} can't be imported: {loaded};"
+                f" install releases of {self.needs} and NumPy that go together"
+            )
+        return loaded
 
 
 # From so many logits on, compiled kernels may be worth the seconds of their very first call.
@@ -105,7 +111,11 @@ def _is_installed(package: str) -> bool:
 
 
 @cache
-def _load(function: str) -> Callable[..., Array]:
+def _load(function: str) -> Callable[..., Array] | str:
+    """Return the function, or why it can't be imported: that is not tried at each call."""
     module, _, name = function.partition(":")
-    loaded: Callable[..., Array] = getattr(import_module(module), name)
+    try:
+        loaded: Callable[..., Array] = getattr(import_module(module), name)
+    except ImportError as error:  # as of a release that does not suit NumPy's
+        return str(error)
     return loaded

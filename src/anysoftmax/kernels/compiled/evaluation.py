@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from anysoftmax import fold
 from anysoftmax.admission import Admitted
 from anysoftmax.errors import KernelError
 from anysoftmax.kernels.compiled import walks
@@ -213,9 +214,6 @@ def _memory(a: NumpyArray) -> tuple[int, int, int, int]:
     return (a.__array_interface__["data"][0], *a.strides)
 
 
-def _limit(dtype: type[np.floating[Any]]) -> np.floating[Any]:
-    limits = np.finfo(dtype)
-    return dtype(limits.max * limits.eps / 8)
-
-
-LIMITS = {np.dtype(kind): _limit(kind) for kind in (np.float32, np.float64)}
+LIMITS = {
+    np.dtype(kind): kind(fold.calm_bound(np, np.dtype(kind))) for kind in (np.float32, np.float64)
+}

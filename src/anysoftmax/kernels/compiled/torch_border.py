@@ -47,13 +47,13 @@ def _run(operation: Operation, a: Admitted, out: Tensor | None) -> Tensor:
     tensors = [c for c in (x, t, a.where, out) if c is not None]
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # noqa: SLF001
         raise KernelError("the numba kernel can't be traced or transformed: use the reference")
+    if forward_ad._current_level >= 0:  # noqa: SLF001
+        raise KernelError("the numba kernel has no forward-mode derivatives: use the reference")
     if any(
         type(c) not in PLAIN or c.device.type != "cpu" or c.is_neg() or is_watched(c)
         for c in tensors
     ):
         raise KernelError("the numba kernel takes plain tensors on the CPU: use the reference")
-    if forward_ad._current_level >= 0:  # noqa: SLF001
-        raise KernelError("the numba kernel has no forward-mode derivatives: use the reference")
     if torch.is_grad_enabled():
         if t is not None and t.requires_grad:
             raise KernelError("the numba kernel has no derivative by T: use the reference")
@@ -71,7 +71,7 @@ def _values(operation: Operation, a: Admitted, out: Tensor | None) -> tuple[Tens
     """Return the values, in `out` if it is given, and the number of special slices."""
     x = a.logits.detach()
     if operation.reduces:
-        result = torch.empty(result_shape(operation, a), dtype=a.dtype)
+        result = torch.empty(result_shape(operation, a), dtype=a.dtype, device=x.device)
     elif out is None or not _is_apart(a, out):
         result = torch.empty_like(x, dtype=a.dtype)
     else:
@@ -101,16 +101,17 @@ class _Differentiable(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, operation: Operation, a: Admitted) -> Tensor:
         result, ctx.found = _values(operation, a._replace(logits=x), None)
-        ctx.save_for_backward(x, result)
-        ctx.operation, ctx.a = operation, a._replace(logits=None)
+        ctx.save_for_backward(x, result, a.where, a.temperature)
+        ctx.operation = operation
+        ctx.a = a._replace(logits=None, where=None, temperature=None)
         return result
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None]:
-        x, result = ctx.saved_tensors
-        a = ctx.a._replace(logits=x)
+        x, result, where, temperature = ctx.saved_tensors
+        a = ctx.a._replace(logits=x, where=where, temperature=temperature)
         pulled = None
-        if not torch.is_grad_enabled() and not ctx.found:
+        if not _goes_further(g) and not ctx.found:
             pulled = _pull_back(ctx.operation, a, result, g)
         return _pull_by_reference(ctx.operation, a, g) if pulled is None else pulled, None, None
 
@@ -132,11 +133,20 @@ def _pull_back(operation: Operation, a: Admitted, result: Tensor, g: Tensor) -> 
 
 
 def _pull_by_reference(operation: Operation, a: Admitted, g: Tensor) -> Tensor:
-    further = torch.is_grad_enabled()
+    further = _goes_further(g)
     x = a.logits if further else a.logits.detach().requires_grad_()
     with torch.enable_grad():
         result = operation(a._replace(logits=x))
     return torch.autograd.grad(result, x, g, create_graph=further)[0]
+
+
+def _goes_further(g: Tensor) -> bool:
+    """Tell whether a derivative is itself differentiated, or a batch of them is taken at once."""
+    try:
+        g.data_ptr()
+    except RuntimeError:  # a batch has no memory of its own
+        return True
+    return bool(torch.is_grad_enabled())
 
 
 def _memory(tensor: Tensor) -> NumpyArray:
@@ -168,11 +178,9 @@ def _store_brain(source: NumpyArray, target: NumpyArray) -> None:
 
 def _is_apart(a: Admitted, out: Tensor) -> bool:
     """Tell whether writing to `out` slice by slice spoils nothing that is still to be read."""
-    x = a.logits
-    memory = out.untyped_storage().data_ptr()
-    if any(
-        c is not None and c.untyped_storage().data_ptr() == memory for c in (a.where, a.temperature)
-    ):
+    x, memory = a.logits.detach(), _memory(out)
+    companions = [c.detach() for c in (a.where, a.temperature) if c is not None]
+    if any(np.may_share_memory(memory, _memory(c)) for c in companions):
         return False
     same = (out.data_ptr(), out.stride(), out.dtype) == (x.data_ptr(), x.stride(), x.dtype)
-    return same or x.untyped_storage().data_ptr() != memory
+    return same or not np.may_share_memory(memory, _memory(x))
