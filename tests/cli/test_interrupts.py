@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from anysoftmax.cli.interrupts import clean_interrupts
+from anysoftmax.cli.interrupts import clean_interrupts, exit_if_interrupted
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -87,3 +88,16 @@ def test_an_ignored_signal_stays_ignored():
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_swallowed_exit_is_raised_again() -> None:
+    def work() -> None:
+        with clean_interrupts():
+            with contextlib.suppress(SystemExit):  # as a destructor would
+                signal.raise_signal(signal.SIGTERM)
+            exit_if_interrupted()
+
+    with pytest.raises(SystemExit) as ended:
+        work()
+    assert ended.value.code == 128 + signal.SIGTERM
+    exit_if_interrupted()  # it is over

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterator
 from types import FrameType
 
-__all__ = ["clean_interrupts"]
+__all__ = ["clean_interrupts", "exit_if_interrupted"]
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # not all of them exist on every system
+
+_received: list[int] = []  # signals whose exit may still be on its way
 
 
 @contextlib.contextmanager
@@ -26,6 +28,7 @@ def clean_interrupts() -> Iterator[None]:
     def stop(number: int, _frame: FrameType | None) -> None:
         for s in signals:
             signal.signal(s, signal.SIG_IGN)
+        _received.append(number)
         sys.exit(128 + number)
 
     for s, handler in previous.items():
@@ -34,5 +37,16 @@ def clean_interrupts() -> Iterator[None]:
     try:
         yield
     finally:
+        _received.clear()
         for s, handler in previous.items():
             signal.signal(s, handler)
+
+
+def exit_if_interrupted() -> None:
+    """Raise the `SystemExit` of a signal again, if something has swallowed it.
+
+    Long work calls it now and then: Python drops an exception that a signal raises inside of a
+    callback or a destructor, as a compiler at work has many.
+    """
+    if _received:
+        sys.exit(128 + _received[0])

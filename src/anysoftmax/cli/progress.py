@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+from anysoftmax.cli.interrupts import exit_if_interrupted
+
 __all__ = ["Bar"]
 
 PATIENCE_SECONDS = 1.0
@@ -36,6 +38,7 @@ class Bar:
 
     def __call__(self, fraction: float) -> None:
         """Tell that `fraction` of the work, 0 to 1, is done."""
+        exit_if_interrupted()
         if not self._watched or time.monotonic() - self._started < PATIENCE_SECONDS:
             return
         if self._bar is None:
