@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from anysoftmax import fold
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array, DType
+from anysoftmax.arrays import Array, DType, Namespace
 from anysoftmax.fold import Room, Slices
 from anysoftmax.operations import Operation
 from anysoftmax.summation import stable_sum
@@ -48,9 +48,8 @@ def run(operation: Operation, a: Admitted, out: Array | None) -> Array:
     xp, x = a.xp, a.logits
     if x.size * x.itemsize <= SMALL:
         return operation(a)
-    if out is None or not _is_apart(a, out):
-        shape = [1 if operation.reduces and i in a.axes else n for i, n in enumerate(x.shape)]
-        out = xp.empty_like(x, dtype=a.dtype, shape=shape, subok=False)
+    if out is None or not is_apart(xp, out, x, (a.where, a.temperature, a.weights)):
+        out = xp.empty_like(x, dtype=a.dtype, shape=operation.result_shape(a), subok=False)
     blocks = _Blocks(operation, a, out)
     for_each(blocks.compute, blocks.layout.slices)
     return out
@@ -60,7 +59,8 @@ class _Layout(NamedTuple):
     """How an array is cut, and in which order of axes a block is computed.
 
     `slices` are ranges of slices, `parts` ranges of classes that cut each of them. `order` is None
-    where blocks are computed as they lie.
+    where blocks are computed as they lie. `long_rows` tells that no two rows of a block fit one of
+    NumPy's buffers of the size `BUFFER`.
     """
 
     slices: list[Cut]
@@ -264,11 +264,14 @@ def _both(slices: Cut, classes: Cut) -> Cut:
     return tuple(b if a == everything else a for a, b in zip(slices, classes, strict=True))
 
 
-def _is_apart(a: Admitted, out: Array) -> bool:
-    """Tell whether writing to `out` block by block spoils nothing that is still to be read."""
-    xp, x = a.xp, a.logits
-    companions = [c for c in (a.where, a.temperature, a.weights) if c is not None]
-    if any(xp.may_share_memory(out, c) for c in companions):
+def is_apart(
+    xp: Namespace, out: Array, logits: Array, companions: tuple[Array | None, ...]
+) -> bool:
+    """Tell whether writing to `out` slice by slice spoils nothing that is still to be read.
+
+    Its memory may be that of the logits, element by element, but no other's.
+    """
+    if any(c is not None and xp.may_share_memory(out, c) for c in companions):
         return False
-    same = (out.__array_interface__, out.strides) == (x.__array_interface__, x.strides)
-    return same or not xp.may_share_memory(out, x)
+    mine, theirs = ((x.__array_interface__, x.strides) for x in (out, logits))
+    return mine == theirs or not xp.may_share_memory(out, logits)

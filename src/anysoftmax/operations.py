@@ -50,6 +50,11 @@ class Operation(NamedTuple):
         """Tell whether the result has length 1 along the axes."""
         return self.final_step is None
 
+    def result_shape(self, a: Admitted) -> tuple[int, ...]:
+        """Return the shape of the result, reduced axes kept as length 1."""
+        lengths = enumerate(a.logits.shape)
+        return tuple(1 if self.reduces and i in a.axes else n for i, n in lengths)
+
     def __call__(self, a: Admitted, room: Room = NO_ROOM) -> Array:
         """Compute the function of whole slices."""
         a = fold.participants(a)

@@ -58,8 +58,7 @@ def _compute(operation: Operation, a: Admitted, out: Array | None) -> Array:
     arguments = a._replace(xp=np, work=np.dtype(work), dtype=np.dtype(dtype), **lent)
     result = out
     if result is None or result.is_neg():  # what is_neg would be lent as a copy
-        lengths = enumerate(a.logits.shape)
-        shape = [1 if operation.reduces and i in a.axes else n for i, n in lengths]
+        shape = operation.result_shape(a)
         result = torch.empty(shape, dtype=a.dtype, device=a.logits.device)
     place = _lend(result)
     many = arguments.logits.size >= WORTH_THREADS

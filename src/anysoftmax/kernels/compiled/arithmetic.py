@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
-from anysoftmax.kernels.compiled.instructions import address_of, fused, one
+from anysoftmax.kernels.compiled.instructions import address_of, fused, larger, one
 
 __all__ = [
     "INLINE",
@@ -16,6 +16,7 @@ __all__ = [
     "copy",
     "fill",
     "is_calm",
+    "largest",
     "reciprocal",
     "shifted",
     "vector",
@@ -42,6 +43,15 @@ def copy(source, target):
     """Copy as many numbers as the shorter of two arrays has."""
     for i in range(min(source.shape[0], target.shape[0])):
         target[i] = source[i]
+
+
+@njit(**INLINE)
+def largest(x):
+    """Return the largest of some numbers, NaN if it is among them."""
+    peak = x[0]
+    for i in range(x.shape[0]):
+        peak = larger(peak, x[i])
+    return peak
 
 
 @njit(**INLINE)

@@ -23,10 +23,16 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from anysoftmax.kernels.compiled.arithmetic import INLINE, add_carrying, carry, fill
+from anysoftmax.kernels.compiled.arithmetic import (
+    INLINE,
+    add_carrying,
+    carry,
+    fill,
+    largest,
+)
 from anysoftmax.kernels.compiled.columns import GROUP
 from anysoftmax.kernels.compiled.elementary import exp
-from anysoftmax.kernels.compiled.instructions import larger, select, zero
+from anysoftmax.kernels.compiled.instructions import select, zero
 from anysoftmax.kernels.compiled.rows import BLOCK, REORDER
 from anysoftmax.kernels.compiled.walks import bind
 from anysoftmax.operations import Operation
@@ -78,7 +84,7 @@ def pulled_by_rows(y, g, out):
 def pull_softmax(p, g, out):
     """Write the derivative of one slice of softmax."""
     c = zero(p[0])
-    if _largest(p) > HALF:
+    if largest(p) > HALF:
         c = g[_place(p, HALF)]
     total = lost = zero(c)
     block = BLOCK // p.itemsize
@@ -91,7 +97,7 @@ def pull_softmax(p, g, out):
 @njit(**INLINE)
 def pull_log_softmax(y, g, out):
     """Write the derivative of one slice of log-softmax."""
-    if _largest(y) > LOG_HALF:
+    if largest(y) > LOG_HALF:
         w = _place(y, LOG_HALF)
         low_q, low_g = _sums(y[:w], g[:w])
         high_q, high_g = _sums(y[w + 1 :], g[w + 1 :])
@@ -113,14 +119,6 @@ def _sums(y, g):
         shares, shares_lost = add_carrying(shares, shares_lost, share)
         total, lost = add_carrying(total, lost, cotangent)
     return shares + shares_lost, total + lost
-
-
-@njit(**INLINE)
-def _largest(x):
-    peak = x[0]
-    for i in range(x.shape[0]):
-        peak = larger(peak, x[i])
-    return peak
 
 
 @njit(**INLINE)

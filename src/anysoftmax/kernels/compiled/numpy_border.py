@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from anysoftmax.admission import Admitted
+from anysoftmax.blocks import is_apart
 from anysoftmax.errors import KernelError
 from anysoftmax.kernels.compiled.evaluation import LIMITS, Task, evaluate
 from anysoftmax.operations import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, Operation
 
-__all__ = ["load", "log_softmax", "logsumexp", "refuse", "result_shape", "softmax", "store"]
+__all__ = ["load", "log_softmax", "logsumexp", "refuse", "softmax", "store"]
 
 NumpyArray = np.ndarray[Any, Any]
 
@@ -43,20 +44,14 @@ def refuse(a: Admitted) -> None:
         )
 
 
-def result_shape(operation: Operation, a: Admitted) -> tuple[int, ...]:
-    """Return the shape of a result whose reduced axes are kept."""
-    shape = tuple(a.logits.shape)
-    return tuple(1 if operation.reduces and i in a.axes else n for i, n in enumerate(shape))
-
-
 def _run(operation: Operation, a: Admitted, out: NumpyArray | None) -> NumpyArray:
     refuse(a)
     x, work = a.logits, np.dtype(a.work)
     if work not in LIMITS:
         raise KernelError(f"the numba kernel computes in float32 or float64, not in {work}")
     if operation.reduces:
-        result = np.empty(result_shape(operation, a), a.dtype)
-    elif out is None or not _is_apart(a, out):
+        result = np.empty(operation.result_shape(a), a.dtype)
+    elif out is None or not is_apart(np, out, x, (a.where, a.temperature)):
         result = np.empty_like(x, a.dtype, subok=False)
     else:
         result = out
@@ -89,13 +84,3 @@ def store(source: NumpyArray, target: NumpyArray) -> None:
     """Copy results; what is beyond the range of their dtype becomes infinite in silence."""
     with np.errstate(all="ignore"):
         target[...] = source
-
-
-def _is_apart(a: Admitted, out: NumpyArray) -> bool:
-    """Tell whether writing to `out` slice by slice spoils nothing that is still to be read."""
-    x = a.logits
-    if any(c is not None and np.may_share_memory(out, c) for c in (a.where, a.temperature)):
-        return False
-    if not np.may_share_memory(out, x):
-        return True
-    return bool(out.__array_interface__ == x.__array_interface__ and out.strides == x.strides)

@@ -20,11 +20,12 @@ from anysoftmax.kernels.compiled.arithmetic import (
     INLINE,
     add_carrying,
     is_calm,
+    largest,
     reciprocal,
     shifted,
 )
 from anysoftmax.kernels.compiled.elementary import exp, log1p
-from anysoftmax.kernels.compiled.instructions import fused, larger, one, select, zero
+from anysoftmax.kernels.compiled.instructions import fused, one, select, zero
 
 __all__ = ["log_softmax_row", "logsumexp_row", "softmax_row"]
 
@@ -36,7 +37,7 @@ REORDER: dict[str, Any] = {**INLINE, "fastmath": {"reassoc", "nsz"}}
 @njit(**INLINE)
 def softmax_row(x, out, t, limit):
     """Write the softmax of a slice."""
-    peak = _largest(x)
+    peak = largest(x)
     if not is_calm(peak, t, limit):
         return False
     in_place = x.ctypes.data == out.ctypes.data
@@ -55,7 +56,7 @@ def softmax_row(x, out, t, limit):
 @njit(**INLINE)
 def log_softmax_row(x, out, t, limit):
     """Write the log-softmax of a slice."""
-    peak = _largest(x)
+    peak = largest(x)
     if not is_calm(peak, t, limit):
         return False
     normaliser = log1p(_rest(x, peak, t))
@@ -69,7 +70,7 @@ def log_softmax_row(x, out, t, limit):
 @njit(**INLINE)
 def logsumexp_row(x, out, t, limit):
     """Write the log-sum-exp of a slice into the first place of `out`."""
-    peak = _largest(x)
+    peak = largest(x)
     if not is_calm(peak, t, limit):
         return False
     out[0] = peak + log1p(_rest(x, peak, t))
@@ -86,14 +87,6 @@ def _rest(x, peak, t):
         total, lost = add_carrying(total, lost, others)
         winners += ones
     return (winners - one(peak)) + (total + lost)
-
-
-@njit(**INLINE)
-def _largest(x):
-    peak = x[0]
-    for i in range(x.shape[0]):
-        peak = larger(peak, x[i])
-    return peak
 
 
 @njit(**REORDER)

@@ -10,11 +10,12 @@ import torch
 from torch.autograd import forward_ad
 
 from anysoftmax.admission import Admitted
+from anysoftmax.blocks import is_apart
 from anysoftmax.errors import KernelError
 from anysoftmax.kernels.compiled import brain, numpy_border
 from anysoftmax.kernels.compiled.evaluation import Task, evaluate
 from anysoftmax.kernels.compiled.gradients import pull_back
-from anysoftmax.kernels.compiled.numpy_border import refuse, result_shape
+from anysoftmax.kernels.compiled.numpy_border import refuse
 from anysoftmax.kernels.lent import is_watched
 from anysoftmax.operations import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, Operation
 
@@ -71,7 +72,7 @@ def _values(operation: Operation, a: Admitted, out: Tensor | None) -> tuple[Tens
     """Return the values, in `out` if it is given, and the number of special slices."""
     x = a.logits.detach()
     if operation.reduces:
-        result = torch.empty(result_shape(operation, a), dtype=a.dtype, device=x.device)
+        result = torch.empty(operation.result_shape(a), dtype=a.dtype, device=x.device)
     elif out is None or not _is_apart(a, out):
         result = torch.empty_like(x, dtype=a.dtype)
     else:
@@ -177,10 +178,8 @@ def _store_brain(source: NumpyArray, target: NumpyArray) -> None:
 
 
 def _is_apart(a: Admitted, out: Tensor) -> bool:
-    """Tell whether writing to `out` slice by slice spoils nothing that is still to be read."""
-    x, memory = a.logits.detach(), _memory(out)
-    companions = [c.detach() for c in (a.where, a.temperature) if c is not None]
-    if any(np.may_share_memory(memory, _memory(c)) for c in companions):
-        return False
-    same = (out.data_ptr(), out.stride(), out.dtype) == (x.data_ptr(), x.stride(), x.dtype)
-    return same or not np.may_share_memory(memory, _memory(x))
+    """Tell whether the result may be computed in `out`."""
+    x, *companions = (
+        None if c is None else _memory(c.detach()) for c in (a.logits, a.where, a.temperature)
+    )
+    return is_apart(np, _memory(out), x, tuple(companions))
