@@ -122,9 +122,7 @@ def device(x: Array) -> object:
 
 def constant(xp: Namespace, value: float | list[Any], dtype: DType | None, like: Array) -> Array:
     """Make an array of numbers on the device of `like`."""
-    # Cubed combines only arrays of one spec: where it computes, and with how much memory.
-    place = {"spec": like.spec} if xp.__name__ == "cubed" else _place(xp, like)
-    return xp.asarray(value, dtype=dtype, **place)
+    return xp.asarray(value, dtype=dtype, **_place_of_new(xp, like))
 
 
 def narrow(xp: Namespace, x: Array, dtype: DType) -> Array:
@@ -291,8 +289,10 @@ def replaced(
 def numbered(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     """Return the places of each slice in row-major order; the other axes have length 1."""
     lengths = [n if i in axes else 1 for i, n in enumerate(x.shape)]
-    whole = default_integer(xp, x)
-    return xp.reshape(xp.arange(math.prod(lengths), dtype=whole, **_place(xp, x)), lengths)
+    dtype = default_integer(xp, x)
+    return xp.reshape(
+        xp.arange(math.prod(lengths), dtype=dtype, **_place_of_new(xp, x)), tuple(lengths)
+    )
 
 
 def as_array(x: Array) -> Array:
@@ -321,6 +321,12 @@ def _place(xp: Namespace, x: Array) -> dict[str, Any]:
     """Return the argument that names the device of `x`, where the library wants it named."""
     # JAX and Dask place arrays themselves; a traced array has no device to name.
     return {"device": x.device} if _is_torch(x) or xp.__name__ in PLACING else {}
+
+
+def _place_of_new(xp: Namespace, like: Array) -> dict[str, Any]:
+    """Return the argument that has a new array made where `like` lies."""
+    # Cubed combines only arrays of one spec: where it computes, and with how much memory.
+    return {"spec": like.spec} if xp.__name__ == "cubed" else _place(xp, like)
 
 
 def _has_indices(xp: Namespace, x: Array, axes: tuple[int, ...]) -> bool:

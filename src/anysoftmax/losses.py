@@ -77,8 +77,7 @@ def derivatives(a: Admitted, targets: Targets, scale: Array | None) -> Array:
 
 def _derivatives_of_labels(a: Admitted, targets: Targets, scale: Array | None) -> Array:
     xp, labels = a.xp, targets.labels
-    factor = xp.where(_taking_part(_chosen(a, labels)), 1.0, 0.0)
-    factor = xp.astype(factor, a.work)
+    factor = xp.astype(_taking_part(_chosen(a, labels)), a.work)
     for weight in (targets.label_weights, targets.sample_weights, scale):
         factor = factor if weight is None else _product(xp, factor, weight)
     # 1 - p of the label is what the others have, which does not cancel.
@@ -99,9 +98,8 @@ def _coefficients(a: Admitted, targets: Targets, taking_part: Array) -> Array:
     if targets.labels is None:
         k = targets.weighed_probabilities
     else:
-        weight = 1.0 if targets.label_weights is None else targets.label_weights
-        hit = numbered(xp, a.logits, a.axes) == targets.labels
-        k = xp.where(hit, weight, xp.zeros(hit.shape, dtype=a.work))
+        k = xp.astype(numbered(xp, a.logits, a.axes) == targets.labels, a.work)
+        k = k if targets.label_weights is None else _product(xp, k, targets.label_weights)
     if e is not None:
         c = 1.0 if targets.class_weights is None else targets.class_weights
         each = e / xp.maximum(_count(a, taking_part), 1.0)

@@ -126,7 +126,7 @@ def _admit_labels(
 ) -> tuple[Array, Array | None]:
     """Return labels within the range of classes, and which of them were so."""
     xp = a.xp
-    count = math.prod(a.logits.shape[i] for i in a.axes)
+    count = math.prod([a.logits.shape[i] for i in a.axes])
     known = concrete(labels)
     weights = None if sample_weights is None else concrete(sample_weights)
     if known is not None and (sample_weights is None or weights is not None):
@@ -134,7 +134,7 @@ def _admit_labels(
         wrong = (known < 0) | (known >= count)
         if weights is not None:
             wrong = wrong & (weights != 0)
-        if smallest(of_known.where(wrong, -1.0, 0.0)) == -1:
+        if smallest(of_known.astype(~wrong, of_known.int8)) == 0:
             first = int(of_known.broadcast_to(known, wrong.shape)[wrong][0])
             raise IndexError(
                 f"class number {first} is out of range for {count} classes: use 0 to {count - 1};"
@@ -155,7 +155,7 @@ def _admit_class_weights(a: Admitted, class_weights: Any) -> Array:
     if not (a.lone and weights.ndim == 0):
         _require_shape(weights, shape, "one weight a class", "class_weights")
     kept = [n if i in a.axes else 1 for i, n in enumerate(a.logits.shape)]
-    return xp.reshape(weights, kept)
+    return xp.reshape(weights, tuple(kept))
 
 
 def _admit_sample_weights(a: Admitted, sample_weights: Any) -> Array:
