@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 import anysoftmax as asm
-from anysoftmax import kernels
+from anysoftmax import dispatch, kernels
+from anysoftmax.admission import admit
+from anysoftmax.operations import SUMMARY
 from anysoftmax.testing import backends, laws
 
 pytest.importorskip("numba")
@@ -31,9 +33,16 @@ def by_numba() -> Iterator[None]:
         yield
 
 
+def compute(name: str, x: Any, **options: Any) -> Any:
+    """Call a public function, or compute a summary, which is a part of some."""
+    if name == "summary":
+        return dispatch.compute(SUMMARY, admit(x, **options))
+    return getattr(asm, name)(x, **options)
+
+
 def reference(name: str, x: Any, **options: Any) -> Any:
     with kernels.use("reference"):
-        return getattr(asm, name)(x, **options)
+        return compute(name, x, **options)
 
 
 def logits(*shape: int, dtype: str = "float64") -> Any:
@@ -56,7 +65,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[int, ...]]]:
     return seen
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", [*FUNCTIONS, "summary"])
 @pytest.mark.parametrize(
     ("shape", "axis", "arrange", "walk"),
     [
@@ -72,6 +81,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[int, ...]]]:
         ((40, 300), -1, lambda x: x[::-1, ::-1], "ROWS"),
         ((40, 600), -1, lambda x: x[:, ::2], "ROWS"),
         ((300, 1), 0, lambda x: np.broadcast_to(x, (300, 40)), "ROWS"),
+        ((40, 1), -1, lambda x: x, "TURNED"),
     ],
 )
 def test_layouts_without_a_copy(  # noqa: PLR0917
@@ -82,12 +92,25 @@ def test_layouts_without_a_copy(  # noqa: PLR0917
     walk: str,
     taken: list[Any],
 ) -> None:
+    if function == "summary" and axis == (1, 2):
+        pytest.skip("summaries are of one axis")
     x = arrange(logits(*shape))
     x.flags.writeable = False
-    got = getattr(asm, function)(x, axis=axis)
+    got = compute(function, x, axis=axis)
     np.testing.assert_allclose(got, reference(function, x, axis=axis), rtol=1e-13)
     assert [name for name, _ in taken] == [walk]
     assert int(np.prod(taken[0][1][:3])) == x.size
+
+
+@pytest.mark.parametrize("shape", [(6, 1000), (40, 3, 7), (40, 1)])
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("arrange", [np.ascontiguousarray, np.asfortranarray])
+def test_summaries_of_copies(shape: tuple[int, ...], axis: int, arrange: Any) -> None:
+    x = arrange(logits(*shape))
+    where = np.random.default_rng(0).random(shape) < 0.5
+    got = compute("summary", x, axis=axis, where=where)
+    expected = reference("summary", x, axis=axis, where=where)
+    np.testing.assert_allclose(got, expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize("function", ["softmax", "log_softmax"])
@@ -110,7 +133,7 @@ def test_out_that_overlaps_the_logits() -> None:
     np.testing.assert_allclose(out, expected, rtol=1e-13)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", [*FUNCTIONS, "summary"])
 @pytest.mark.parametrize(("shape", "axis"), [((64, 300), 1), ((300, 64), 0), ((64, 5), 1)])
 def test_only_special_slices_are_handed_over(
     function: str, shape: tuple[int, ...], axis: int, monkeypatch: pytest.MonkeyPatch
@@ -123,14 +146,14 @@ def test_only_special_slices_are_handed_over(
     slices[50, 1:] = -np.inf  # stands beside a finite value: ordinary
     expected = reference(function, x, axis=axis)
     handed = []
-    compute = evaluation._compute_special
+    compute_special = evaluation._compute_special
 
     def spy(task: Any, seen: Any, hidden: Any, places: Any) -> None:
         handed.extend(places.tolist())
-        compute(task, seen, hidden, places)
+        compute_special(task, seen, hidden, places)
 
     monkeypatch.setattr(evaluation, "_compute_special", spy)
-    np.testing.assert_allclose(getattr(asm, function)(x, axis=axis), expected, rtol=1e-13)
+    np.testing.assert_allclose(compute(function, x, axis=axis), expected, rtol=1e-13)
     assert handed == [0, 10, 20, 40]
 
 
@@ -209,6 +232,7 @@ def test_importing_does_not_import_numba() -> None:
         (lambda: asm.logsumexp(logits(3, 4), weights=np.ones(4)), "weights"),
         (lambda: asm.softmax(logits(3, 4), precision="highest"), "compensated"),
         (lambda: asm.softmax(logits(3, 4).astype(np.longdouble)), "float32 or float64"),
+        (lambda: asm.entropy(logits(3, 4)), "computes no entropy: use 'reference'"),
     ],
 )
 def test_what_it_is_not_able_to_do(call: Callable[[], Any], fault: str) -> None:

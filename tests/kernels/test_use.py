@@ -71,6 +71,14 @@ def test_arrays_that_a_kernel_does_not_serve() -> None:
         asm.softmax(np.zeros(2))
 
 
+def test_functions_that_a_kernel_does_not_compute() -> None:
+    with kernels.use("native"):
+        with pytest.raises(KernelError, match="no entropy: use 'reference' or 'auto'"):
+            asm.entropy(np.zeros(2))
+        with pytest.raises(KernelError, match=r"no summary of slices .for cross_entropy.: use"):
+            asm.cross_entropy(np.zeros(2), 1)
+
+
 def test_the_table_names_each_kernel_once() -> None:
     rows = [(k.name, k.operation, k.library) for k in table.TABLE]
     assert len(set(rows)) == len(rows)

@@ -16,7 +16,15 @@ from anysoftmax import blocks
 from anysoftmax.admission import Admitted
 from anysoftmax.arrays import Array, describe, dtype_name
 from anysoftmax.errors import KernelError
-from anysoftmax.operations import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, WEIGHTED_LOGSUMEXP, Operation
+from anysoftmax.operations import (
+    ENTROPY,
+    LOG_SOFTMAX,
+    LOGSUMEXP,
+    SOFTMAX,
+    SUMMARY,
+    WEIGHTED_LOGSUMEXP,
+    Operation,
+)
 from anysoftmax.threads import workers
 
 WORTH_THREADS = 2**22  # logits; fewer take no longer than starting threads does
@@ -36,6 +44,16 @@ def log_softmax(a: Admitted, out: Array | None) -> Array:
 def logsumexp(a: Admitted, out: Array | None) -> Array:
     """Compute log-sum-exp by NumPy."""
     return _compute(LOGSUMEXP if a.weights is None else WEIGHTED_LOGSUMEXP, a, out)
+
+
+def summary(a: Admitted, out: Array | None) -> Array:
+    """Compute the peak and the rest by NumPy."""
+    return _compute(SUMMARY, a, out)
+
+
+def entropy(a: Admitted, out: Array | None) -> Array:
+    """Compute the entropy by NumPy."""
+    return _compute(ENTROPY, a, out)
 
 
 def is_watched(x: Array) -> bool:

@@ -62,16 +62,22 @@ _TORCH = "anysoftmax.kernels.compiled.torch_border"
 _LENT = "anysoftmax.kernels.lent"
 _NATIVE = "anysoftmax.kernels.native"
 
+_DESCRIPTIONS = {"summary": "summary of slices (for cross_entropy)"}  # no function of that name
+
 TABLE = (
     Kernel("numba", "softmax", "numpy", f"{_NUMPY}:softmax", "numba", _MANY),
     Kernel("numba", "log_softmax", "numpy", f"{_NUMPY}:log_softmax", "numba", _MANY),
     Kernel("numba", "logsumexp", "numpy", f"{_NUMPY}:logsumexp", "numba", _MANY),
+    Kernel("numba", "summary", "numpy", f"{_NUMPY}:summary", "numba", _MANY),
     Kernel("numba", "softmax", "torch", f"{_TORCH}:softmax", "numba", _MANY),
     Kernel("numba", "log_softmax", "torch", f"{_TORCH}:log_softmax", "numba", _MANY),
     Kernel("numba", "logsumexp", "torch", f"{_TORCH}:logsumexp", "numba", _MANY),
+    Kernel("numba", "summary", "torch", f"{_TORCH}:summary", "numba", _MANY),
     Kernel("auto", "softmax", "torch", f"{_LENT}:softmax", "torch", 0),
     Kernel("auto", "log_softmax", "torch", f"{_LENT}:log_softmax", "torch", 0),
     Kernel("auto", "logsumexp", "torch", f"{_LENT}:logsumexp", "torch", 0),
+    Kernel("auto", "summary", "torch", f"{_LENT}:summary", "torch", 0),
+    Kernel("auto", "entropy", "torch", f"{_LENT}:entropy", "torch", 0),
     Kernel("native", "softmax", "torch", f"{_NATIVE}:torch_softmax", "torch"),
     Kernel("native", "log_softmax", "torch", f"{_NATIVE}:torch_log_softmax", "torch"),
     Kernel("native", "logsumexp", "torch", f"{_NATIVE}:torch_logsumexp", "torch"),
@@ -86,11 +92,10 @@ def named(name: str, operation: str, library: str) -> Kernel:
     for kernel in TABLE:
         if (kernel.name, kernel.operation, kernel.library) == (name, operation, library):
             return kernel
+    what = _DESCRIPTIONS.get(operation, operation)
     libraries = sorted({k.library for k in TABLE if (k.name, k.operation) == (name, operation)})
-    raise KernelError(
-        f"the kernel {name!r} computes no {operation} of {library} arrays, but of"
-        f" {' and '.join(libraries)}: use 'reference' or 'auto'"
-    )
+    others = f" of {library} arrays, but of {' and '.join(libraries)}" if libraries else ""
+    raise KernelError(f"the kernel {name!r} computes no {what}{others}: use 'reference' or 'auto'")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Fused kernels by Numba: softmax, log_softmax and logsumexp in one visit to each slice.
+"""Fused kernels by Numba: softmax, log_softmax, logsumexp, summary in one visit to each slice.
 
 They serve float32 and float64 work on NumPy arrays and PyTorch's CPU tensors, in any layout and
 along any axes, with temperatures, a mask, 16-bit or integer logits, and the highest precision of

@@ -1,4 +1,4 @@
-"""A tile of slices side by side, class after class: softmax, log_softmax and logsumexp of it.
+"""A tile of slices side by side, class after class: softmax, log_softmax, logsumexp, summary.
 
 The numbers of one class are contiguous, and every loop runs across the slices. Where the slices
 are few and their classes lie end to end, several classes are taken at once: a *lane* is then a
@@ -38,7 +38,14 @@ from anysoftmax.kernels.compiled.arithmetic import (
 from anysoftmax.kernels.compiled.elementary import exp, log1p
 from anysoftmax.kernels.compiled.instructions import fused, larger, one, select, zero
 
-__all__ = ["BENCH", "GROUP", "log_softmax_tile", "logsumexp_tile", "softmax_tile"]
+__all__ = [
+    "BENCH",
+    "GROUP",
+    "log_softmax_tile",
+    "logsumexp_tile",
+    "softmax_tile",
+    "summary_tile",
+]
 
 GROUP = 4  # so many exponentials are added plainly, to u / 2 if they are equal
 BENCH = 7  # rows: peaks, sums of a group, sums, their errors, winners, calm, temperatures
@@ -108,6 +115,18 @@ def logsumexp_tile(x, x_step, out, out_step, rows, last, t, limit, special, benc
     found = _find_peaks(x, x_step, rows, last, t, limit, special, bench)
     _find_rest(x, x_step, rows, last, t, limit, special, bench)
     _finish(bench[0], bench[1], vector(out, special.shape[0], limit))
+    return found
+
+
+@njit(**KERNEL)
+def summary_tile(x, x_step, out, out_step, rows, last, t, limit, special, bench):
+    """Write the peak and the rest of each slice."""
+    found = _find_peaks(x, x_step, rows, last, t, limit, special, bench)
+    _find_rest(x, x_step, rows, last, t, limit, special, bench)
+    slices = special.shape[0]
+    copy(bench[0], vector(out, slices, limit))
+    # The stride given is of as many results as classes are taken at once.
+    copy(bench[1], vector(out + out_step // (bench.shape[1] // slices), slices, limit))
     return found
 
 

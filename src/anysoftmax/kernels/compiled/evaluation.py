@@ -118,28 +118,40 @@ def _evaluate_tiles(task: Task) -> int:
         if memory is None or memory.size < source.size:
             memory = thread.memory = np.empty(source.size, task.work)
         lengths, depths = source.shape[: len(rest)], source.shape[len(rest) :]
-        if by_class:
-            tile = memory[: source.size].reshape(1, classes, count)
-            shaped = np.moveaxis(
-                tile.reshape(*depths, *lengths), range(len(depths)), range(len(rest), ndim)
-            )
-        else:
-            tile = memory[: source.size].reshape(count, classes, 1)
-            shaped = tile.reshape(source.shape)
+        tile, shaped = _tile(memory[: source.size], lengths, depths, by_class=by_class)
         task.load(source, shaped)
         hidden = None
         if mask is not None:
             hidden = ~mask[index]
             np.copyto(shaped, -np.inf, where=hidden)
             hidden = hidden.reshape(count, classes)
-        row = (1, 1, count) if by_class else (count, 1, 1)
-        temperatures = None if t is None else t[index].astype(task.work).reshape(row)
-        result = np.empty(row, task.work) if task.operation.reduces else tile
+        temperatures = None
+        if t is not None:
+            row = (1, 1, count) if by_class else (count, 1, 1)
+            temperatures = t[index].astype(task.work).reshape(row)
+        result = tile
+        if task.operation.reduces:
+            depths = target.shape[len(rest) :]
+            room = np.empty(target.size, task.work)
+            result, shaped = _tile(room, lengths, depths, by_class=by_class)
         found.append(_walk(task, View(tile, result, temperatures), hidden))
-        task.store(result.reshape(target.shape) if result is not tile else shaped, target)
+        task.store(shaped, target)
 
     for_each(work, list(pieces(x.shape[: len(rest)], max(1, TILE // classes))))
     return sum(found)
+
+
+def _tile(
+    memory: NumpyArray, lengths: tuple[int, ...], depths: tuple[int, ...], *, by_class: bool
+) -> tuple[NumpyArray, NumpyArray]:
+    """Return memory of slices as the walks see it, and with the axes of `lengths` and `depths`."""
+    n = len(lengths)
+    if not by_class:
+        return memory.reshape(-1, math.prod(depths), 1), memory.reshape(*lengths, *depths)
+    shaped = np.moveaxis(
+        memory.reshape(*depths, *lengths), range(len(depths)), range(n, n + len(depths))
+    )
+    return memory.reshape(1, math.prod(depths), -1), shaped
 
 
 def _choose(seen: View) -> Any:
@@ -156,9 +168,13 @@ def _choose(seen: View) -> Any:
 
 def _fits(table: Any, seen: View) -> bool:
     """Tell whether a walk needs no more memory than it may have."""
-    item = seen.x.itemsize
-    contiguous = seen.x.strides[1] == seen.out.strides[1] == item
-    return table is not walks.ROWS or contiguous or seen.x.shape[1] * item <= SCRATCH
+    return table is not walks.ROWS or _row_memory(seen) * seen.x.itemsize <= SCRATCH
+
+
+def _row_memory(seen: View) -> int:
+    """Tell how many numbers the walk by rows copies: those that do not lie side by side."""
+    scattered = [a.shape[1] for a in seen[:2] if a.strides[1] != a.itemsize]
+    return max(scattered, default=0)
 
 
 def _walk(task: Task, seen: View, hidden: NumpyArray | None) -> int:
@@ -167,11 +183,12 @@ def _walk(task: Task, seen: View, hidden: NumpyArray | None) -> int:
     outer, classes, inner = x.shape
     table = _choose(seen)
     if table is walks.TURNED:
-        room = (BENCH + classes) * (min(1024, max(128, TURNED // classes // 8 * 8)) + walks.PADDING)
+        height = max(classes, out.shape[1])
+        room = (BENCH + height) * (min(1024, max(128, TURNED // height // 8 * 8)) + walks.PADDING)
     elif table is walks.COLUMNS:
         room = BENCH * min(1024, max(512, WIDE // ((classes + BENCH) * x.itemsize)))
     else:
-        room = classes if x.strides[1] != x.itemsize or out.strides[1] != x.itemsize else 0
+        room = _row_memory(seen)
     special = np.empty(outer * inner, np.uint8)
     found: int = table[task.operation.name](
         _memory(x),

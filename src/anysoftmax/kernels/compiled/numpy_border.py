@@ -11,9 +11,9 @@ from anysoftmax.admission import Admitted
 from anysoftmax.blocks import is_apart
 from anysoftmax.errors import KernelError
 from anysoftmax.kernels.compiled.evaluation import LIMITS, Task, evaluate
-from anysoftmax.operations import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, Operation
+from anysoftmax.operations import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, SUMMARY, Operation
 
-__all__ = ["load", "log_softmax", "logsumexp", "refuse", "softmax", "store"]
+__all__ = ["load", "log_softmax", "logsumexp", "refuse", "softmax", "store", "summary"]
 
 NumpyArray = np.ndarray[Any, Any]
 
@@ -33,6 +33,11 @@ def logsumexp(a: Admitted, _: NumpyArray | None) -> NumpyArray:
     return _run(LOGSUMEXP, a, None)
 
 
+def summary(a: Admitted, _: NumpyArray | None) -> NumpyArray:
+    """Compute the peak and the rest."""
+    return _run(SUMMARY, a, None)
+
+
 def refuse(a: Admitted) -> None:
     """Raise `KernelError` for requests that no compiled kernel serves."""
     if a.weights is not None:
@@ -49,12 +54,10 @@ def _run(operation: Operation, a: Admitted, out: NumpyArray | None) -> NumpyArra
     x, work = a.logits, np.dtype(a.work)
     if work not in LIMITS:
         raise KernelError(f"the numba kernel computes in float32 or float64, not in {work}")
-    if operation.reduces:
-        result = np.empty(operation.result_shape(a), a.dtype)
-    elif out is None or not is_apart(np, out, x, (a.where, a.temperature)):
-        result = np.empty_like(x, a.dtype, subok=False)
-    else:
+    if out is not None and not operation.reduces and is_apart(np, out, x, (a.where, a.temperature)):
         result = out
+    else:
+        result = np.empty_like(x, a.dtype, shape=operation.result_shape(a), subok=False)
     evaluate(
         Task(
             operation,

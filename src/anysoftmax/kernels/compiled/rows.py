@@ -1,4 +1,4 @@
-"""One slice whose logits lie side by side: softmax, log_softmax and logsumexp of it.
+"""One slice whose logits lie side by side: softmax, log_softmax, logsumexp and summary of it.
 
 Each function takes the logits, a place for the result (which may be the logits'), the temperature
 or None, and the size from which a peak is not calm. It returns whether the slice was ordinary; if
@@ -27,7 +27,7 @@ from anysoftmax.kernels.compiled.arithmetic import (
 from anysoftmax.kernels.compiled.elementary import exp, log1p
 from anysoftmax.kernels.compiled.instructions import fused, one, select, zero
 
-__all__ = ["log_softmax_row", "logsumexp_row", "softmax_row"]
+__all__ = ["log_softmax_row", "logsumexp_row", "softmax_row", "summary_row"]
 
 BLOCK = 1024  # bytes: four terms for each place of LLVM's four vectors of up to 64 bytes
 LONG_BLOCK = 2048  # where a logarithm follows, which the error of eight terms hardly moves
@@ -74,6 +74,18 @@ def logsumexp_row(x, out, t, limit):
     if not is_calm(peak, t, limit):
         return False
     out[0] = peak + log1p(_rest(x, peak, t))
+    return True
+
+
+@njit(**INLINE)
+def summary_row(x, out, t, limit):
+    """Write the peak and the rest of a slice into the first two places of `out`."""
+    peak = largest(x)
+    if not is_calm(peak, t, limit):
+        return False
+    rest = _rest(x, peak, t)  # first: `out` may be where the logits are
+    out[0] = peak
+    out[1] = rest
     return True
 
 

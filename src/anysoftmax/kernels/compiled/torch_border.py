@@ -17,9 +17,9 @@ from anysoftmax.kernels.compiled.evaluation import Task, evaluate
 from anysoftmax.kernels.compiled.gradients import pull_back
 from anysoftmax.kernels.compiled.numpy_border import refuse
 from anysoftmax.kernels.lent import is_watched
-from anysoftmax.operations import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, Operation
+from anysoftmax.operations import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, SUMMARY, Operation
 
-__all__ = ["log_softmax", "logsumexp", "softmax"]
+__all__ = ["log_softmax", "logsumexp", "softmax", "summary"]
 
 NumpyArray = np.ndarray[Any, Any]
 Tensor = Any
@@ -40,6 +40,11 @@ def log_softmax(a: Admitted, out: Tensor | None) -> Tensor:
 def logsumexp(a: Admitted, _: Tensor | None) -> Tensor:
     """Compute log-sum-exp; the reduced axes stay as length 1."""
     return _run(LOGSUMEXP, a, None)
+
+
+def summary(a: Admitted, _: Tensor | None) -> Tensor:
+    """Compute the peak and the rest."""
+    return _run(SUMMARY, a, None)
 
 
 def _run(operation: Operation, a: Admitted, out: Tensor | None) -> Tensor:
@@ -72,7 +77,7 @@ def _values(operation: Operation, a: Admitted, out: Tensor | None) -> tuple[Tens
     """Return the values, in `out` if it is given, and the number of special slices."""
     x = a.logits.detach()
     if operation.reduces:
-        result = torch.empty(operation.result_shape(a), dtype=a.dtype, device=x.device)
+        result = _empty(x, operation.result_shape(a), a.dtype)
     elif out is None or not _is_apart(a, out):
         result = torch.empty_like(x, dtype=a.dtype)
     else:
@@ -148,6 +153,13 @@ def _goes_further(g: Tensor) -> bool:
     except RuntimeError:  # a batch has no memory of its own
         return True
     return bool(torch.is_grad_enabled())
+
+
+def _empty(like: Tensor, shape: tuple[int, ...], dtype: Any) -> Tensor:
+    """Return memory whose axes lie in the order of another tensor's."""
+    order = sorted(range(like.ndim), key=like.stride, reverse=True)
+    memory = torch.empty([shape[i] for i in order], dtype=dtype, device=like.device)
+    return memory.permute([order.index(i) for i in range(like.ndim)])
 
 
 def _memory(tensor: Tensor) -> NumpyArray:

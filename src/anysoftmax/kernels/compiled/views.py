@@ -27,7 +27,7 @@ def view(
 ) -> View | None:
     """See arrays of equally many axes as three; None if that takes a copy.
 
-    `out` may have length 1 along `axes`, and `t` must have.
+    `out` may have a length of its own along `axes`, 1 if they are several, and `t` must have 1.
     """
     arrays = [a for a in (x, out, t) if a is not None]
     if any(not a.flags.aligned for a in arrays):
@@ -49,11 +49,14 @@ def view(
         return None
     ((depth, along),) = classes or [(1, [x.itemsize] * 2)]
     outer, inner = _pad(slices, len(arrays))
+    lengths, steps = [depth, depth, 1], [*along, x.itemsize, x.itemsize]
+    if reduced:
+        lengths[1] = out.shape[first]
+        steps[1] = out.strides[first] if lengths[1] > 1 else out.itemsize
     seen = []
     for i, a in enumerate(arrays):
-        whole = i == 0 or (i == 1 and not reduced)
-        shape = (outer[0], depth if whole else 1, inner[0])
-        strides = (outer[1][i], along[i] if whole else a.itemsize, inner[1][i])
+        shape = (outer[0], lengths[i], inner[0])
+        strides = (outer[1][i], steps[i], inner[1][i])
         seen.append(as_strided(a, shape, strides, writeable=i == 1))
     return View(seen[0], seen[1], None if t is None else seen[2])
 

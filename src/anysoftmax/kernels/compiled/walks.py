@@ -50,7 +50,7 @@ def by_rows(x, out, t, shape, limit, special, memory):
                 logits = row
             else:
                 logits = vector(source, classes, limit)
-            result = row if scatters else vector(target, results, limit)
+            result = memory[:results] if scatters else vector(target, results, limit)
             if t is None:
                 ordinary = kernel(logits, result, None, limit)
             else:
@@ -60,7 +60,7 @@ def by_rows(x, out, t, shape, limit, special, memory):
             if not ordinary:
                 found += 1
             elif scatters:
-                scatter(result[:results], target, out[2])
+                scatter(result, target, out[2])
     return found
 
 
@@ -104,15 +104,16 @@ def by_columns(x, out, t, shape, limit, special, memory):
 def turned(x, out, t, shape, limit, special, memory):
     """Take few classes: small tiles are copied turned round, to be worked on as columns."""
     outer, classes, inner, results = shape
-    pitch = memory.shape[0] // (BENCH + classes)
-    tile = memory[: classes * pitch].reshape((classes, pitch))
-    rest = memory[classes * pitch :]
+    height = max(classes, results)
+    pitch = memory.shape[0] // (BENCH + height)
+    tile = memory[: height * pitch].reshape((height, pitch))
+    rest = memory[height * pitch :]
     step = pitch * memory.itemsize
     found = 0
     for first in range(0, outer * inner, pitch - PADDING):
         n = min(pitch - PADDING, outer * inner - first)
         bench = rest[: BENCH * n].reshape((BENCH, n))
-        turn_in(x, first, inner, tile, n)
+        turn_in(x, first, inner, tile[:classes], n)
         if t is None:
             temperatures = None
         else:
@@ -265,14 +266,17 @@ ROWS = {
     "softmax": bind(by_rows, rows.softmax_row),
     "log_softmax": bind(by_rows, rows.log_softmax_row),
     "logsumexp": bind(by_rows, rows.logsumexp_row),
+    "summary": bind(by_rows, rows.summary_row),
 }
 COLUMNS = {
     "softmax": bind(by_columns, columns.softmax_tile),
     "log_softmax": bind(by_columns, columns.log_softmax_tile),
     "logsumexp": bind(by_columns, columns.logsumexp_tile),
+    "summary": bind(by_columns, columns.summary_tile),
 }
 TURNED = {
     "softmax": bind(turned, columns.softmax_tile),
     "log_softmax": bind(turned, columns.log_softmax_tile),
     "logsumexp": bind(turned, columns.logsumexp_tile),
+    "summary": bind(turned, columns.summary_tile),
 }
