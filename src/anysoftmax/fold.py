@@ -57,6 +57,7 @@ from anysoftmax.arrays import (
 from anysoftmax.compensation import difference_residual, quotient_residual
 from anysoftmax.summation import stable_sum
 
+MANY = 256  # classes: XLA adds them up in loops of their own
 DEEPEST = -12000.0  # exp underflows above it in every dtype, long double among them
 
 
@@ -171,7 +172,8 @@ def terms_of_rest(a: Admitted, s: Slices) -> tuple[Array, Array]:
     # Not where z is 0: under jit XLA may judge the two uses below differently, if z is subnormal.
     winners = xp.floor(e, **into(s.room.winners))
     others = xp.subtract(e, winners, **into(s.room.exponentials))
-    if not is_compiled_by_xla(e) or a.weights is not None:
+    many = is_compiled_by_xla(e) and a.weights is None and e.size >= MANY * s.peak.size
+    if not many:
         return stable_sum(xp, others, a.axes), stable_sum(xp, winners, a.axes)
     sum_of_others = stable_sum(xp, others, a.axes)
     # On the CPU XLA makes one loop of two sums, several times as slow as two. It can't, where the

@@ -14,9 +14,22 @@ References
 
 from __future__ import annotations
 
-from anysoftmax.arrays import Array, Namespace, dtype_name, has_float64, is_numpy
+from typing import Any
+
+from anysoftmax.arrays import (
+    Array,
+    Namespace,
+    derived,
+    dtype_name,
+    has_float64,
+    is_compiled_by_xla,
+    is_numpy,
+    is_traced,
+    stop_gradient,
+)
 
 LEAF = 12  # so few terms are added plainly, to 3.4 u at the worst, which are equal terms
+LONG, MANY = 4096, 32  # more terms XLA adds fastest in so many parts at once
 VECTOR = 256  # bytes of terms that NumPy's einsum adds up in pairs, by the processor's vectors
 
 
@@ -33,6 +46,17 @@ def stable_sum(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
         return x
     if dtype_name(x.dtype) == "float32" and has_float64(xp, x):
         return xp.sum(x, axis=axes, dtype=xp.float64, keepdims=True)
+    if is_traced(x):  # XLA would make arrays of each slice's derivative on the way back
+        total = _tree_sums(xp, stop_gradient(x), axes)
+
+        def tangents(_values: Any, t: Array, _constants: Any) -> tuple[Array]:
+            return (xp.sum(t, axis=axes, keepdims=True),)
+
+        return derived((total,), x, None, tangents)[0]
+    return _tree_sums(xp, x, axes)
+
+
+def _tree_sums(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     for axis in axes:
         x = _tree_sum(xp, x, axis)
     return x
@@ -55,13 +79,20 @@ def _vector_sum(xp: Namespace, x: Array, axis: int) -> Array:
 def _tree_sum(xp: Namespace, x: Array, axis: int) -> Array:
     """Add the second half of the terms to the first, until few are left."""
     odd = None
+    compiled = is_compiled_by_xla(x)
     # A length that is not known yet (lazy arrays) leaves only the library's own sum.
     while isinstance(x.shape[axis], int) and x.shape[axis] > LEAF:
         length = x.shape[axis]
-        if length % 2:
-            last = _take(x, axis, length - 1, length)
-            odd = last if odd is None else odd + last
-        x = _take(x, axis, 0, length // 2) + _take(x, axis, length // 2, length // 2 * 2)
+        count = MANY if compiled and length > LONG else 2
+        step = length // count
+        if length % count:
+            rest = _take(x, axis, step * count, length)
+            rest = rest if length % count == 1 else xp.sum(rest, axis=axis, keepdims=True)
+            odd = rest if odd is None else odd + rest
+        parts = [_take(x, axis, i * step, (i + 1) * step) for i in range(count)]
+        while len(parts) > 1:
+            parts = [a + b for a, b in zip(parts[::2], parts[1::2], strict=True)]
+        (x,) = parts
     total = xp.sum(x, axis=axis, keepdims=True)
     return total if odd is None else total + odd
 
