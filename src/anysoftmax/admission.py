@@ -71,6 +71,8 @@ class Admitted(NamedTuple):
     dtype: DType
     compensated: bool
     lone: bool
+    labels: Array | None = None
+    cotangent: Array | None = None
 
 
 def admit(

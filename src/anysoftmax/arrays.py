@@ -230,39 +230,63 @@ def derived(
 
 def with_pull_back(
     x: Array,
-    value: Callable[[Array], Array],
-    pull_back: Callable[[Array, Array], Array],
-    steps: Callable[[Array], Array],
+    others: tuple[Array | None, ...],
+    value: Callable[..., Array],
+    pull_back: Callable[..., Array | None],
+    steps: Callable[..., Array],
 ) -> Array:
     """Return a value of a PyTorch tensor, whose derivative is pulled back by a formula.
 
-    `pull_back` takes the tensor and the cotangent; it is differentiated itself for further
-    derivatives. Where PyTorch transforms functions or differentiates forwards or compiles, it has
-    to see the `steps`, which make the same value.
+    `others` are what else it is made of; PyTorch sees to it that they are not written to until the
+    derivative is taken. All three functions take the tensor and them; `pull_back` takes the value
+    and its cotangent before them, and may return None where the formula does not hold. The `steps`
+    make the same value: PyTorch has to see them where it transforms functions or differentiates
+    forwards or compiles, where derivatives are differentiated themselves or a batch of them is
+    taken at once.
     """
     torch = sys.modules["torch"]
     if torch.compiler.is_compiling() or not x.requires_grad or _is_transformed(x):
-        return steps(x)
-
-    return _pulled_back().apply(x, value, pull_back)
+        return steps(x, *others)
+    return _pulled_back().apply(x, value, pull_back, steps, *others)
 
 
 @cache
 def _pulled_back() -> Any:
     """Return PyTorch's means to give a derivative of one's own."""
+    torch = sys.modules["torch"]
 
     class PulledBack(sys.modules["torch"].autograd.Function):  # type: ignore[misc]
         @staticmethod
-        def forward(context: Any, x: Array, value: Any, pull_back: Any) -> Array:
-            context.save_for_backward(x)
-            context.pull_back = pull_back
-            return value(x)
+        def forward(context: Any, x: Array, value: Any, *rules: Any) -> Array:
+            context.pull_back, context.steps, *others = rules
+            y = value(x, *others)
+            context.save_for_backward(x, y, *others)
+            return y
 
         @staticmethod
-        def backward(context: Any, g: Array) -> tuple[Array, None, None]:
-            return context.pull_back(*context.saved_tensors, g), None, None
+        def backward(context: Any, g: Array) -> tuple[Array | None, ...]:
+            x, y, *others = context.saved_tensors
+            pulled = None
+            further = torch.is_grad_enabled() or not _has_memory(g) or _is_transformed(g)
+            if not further:
+                pulled = context.pull_back(y, g, x, *others)
+            if pulled is None:
+                x = x if further else x.detach().requires_grad_()
+                with torch.enable_grad():
+                    y = context.steps(x, *others)
+                (pulled,) = torch.autograd.grad(y, x, g, create_graph=further)
+            return pulled, None, None, None, *(None for _ in others)
 
     return PulledBack
+
+
+def _has_memory(x: Array) -> bool:
+    """Tell whether a tensor has memory of its own; a batch of PyTorch's vmap has none."""
+    try:
+        x.data_ptr()
+    except RuntimeError:
+        return False
+    return True
 
 
 def smallest(x: Array) -> float | None:

@@ -3,7 +3,7 @@
 NumPy runs one operation at a time over the whole of its operands. A large array is therefore cut
 into blocks of slices small enough to stay in a core's cache from the first operation to the last;
 slices too long for a block are cut into parts. There is no formula here: what is computed is an
-`Operation`.
+`Operation`, or a `PullBack`, whose slices are never cut.
 
 Two layouts cost NumPy much, as each of its inner loops is short then: few classes along the fast
 axis, and few slices along it. Such blocks are copied, so that the longer of the two is fast.
@@ -26,7 +26,7 @@ from anysoftmax import fold
 from anysoftmax.admission import Admitted
 from anysoftmax.arrays import Array, DType, Namespace
 from anysoftmax.fold import Room, Slices
-from anysoftmax.operations import Operation
+from anysoftmax.operations import Computation, Operation, PullBack
 from anysoftmax.summation import stable_sum
 from anysoftmax.threads import for_each
 
@@ -40,15 +40,18 @@ GROUP = 32  # parts of slices whose peaks or sums are kept until they are joined
 BUFFER = 1024  # elements of NumPy's buffers while rows are long: it copies what fits twice
 WIDTH = 1024  # slices side by side along the fast axis, if their blocks are not copied
 
+COMPANIONS = ("where", "temperature", "weights", "labels", "cotangent")  # of the logits
+
 Cut = tuple[slice, ...]  # a range along each axis
 
 
-def run(operation: Operation, a: Admitted, out: Array | None) -> Array:
+def run(operation: Computation, a: Admitted, out: Array | None) -> Array:
     """Compute an operation of NumPy logits, in `out` if it can be used on the way."""
     xp, x = a.xp, a.logits
     if x.size * x.itemsize <= SMALL:
         return operation(a)
-    if out is None or not is_apart(xp, out, x, (a.where, a.temperature, a.weights)):
+    companions = tuple(getattr(a, name) for name in COMPANIONS)
+    if out is None or not is_apart(xp, out, x, companions):
         out = xp.empty_like(x, dtype=a.dtype, shape=operation.result_shape(a), subok=False)
     blocks = _Blocks(operation, a, out)
     for_each(blocks.compute, blocks.layout.slices)
@@ -69,7 +72,7 @@ class _Layout(NamedTuple):
     long_rows: bool
 
 
-def _lay_out(a: Admitted) -> _Layout:
+def _lay_out(a: Admitted, *, whole: bool = False) -> _Layout:
     x = a.logits
     # From the slowest axis in memory to the fastest.
     axes = sorted(range(x.ndim), key=lambda i: (x.shape[i] == 1, -abs(x.strides[i])))
@@ -87,10 +90,10 @@ def _lay_out(a: Admitted) -> _Layout:
     elif x.shape[fast] < FEW_SLICES:
         order = (*others, *classes)
     else:
-        width = max(width, WIDTH)
+        width = max(width, FEW_SLICES if whole else WIDTH)
     width = min(width, breadth)
     length = depth
-    if width * depth * item > WHOLE:
+    if width * depth * item > WHOLE and not whole:
         length = max(1, BLOCK // (width * item))
     inner = length if fast in classes else min(width, x.shape[fast])
     if order is not None:
@@ -106,7 +109,7 @@ def _burden(a: Admitted) -> int:
         return 6
     if a.compensated:
         return 4
-    return 1 if a.temperature is None else 2
+    return 1 if a.temperature is None and a.cotangent is None else 2
 
 
 def _cuts(x: Array, axes: list[int], size: int) -> list[Cut]:
@@ -129,8 +132,8 @@ class _Scratch(local):
 class _Blocks:
     """The blocks of one call, each thread with scratch of its own."""
 
-    def __init__(self, operation: Operation, a: Admitted, out: Array) -> None:
-        self.layout = _lay_out(a)
+    def __init__(self, operation: Computation, a: Admitted, out: Array) -> None:
+        self.layout = _lay_out(a, whole=isinstance(operation, PullBack))
         self._operation = operation
         self._a = a
         self._out = out
@@ -140,7 +143,7 @@ class _Blocks:
         # Arrays beside the logits that are cut as they are; a single number is not.
         self._companions = {
             name: array[(None,) * (a.logits.ndim - array.ndim) + (...,)]
-            for name in ("where", "temperature", "weights")
+            for name in COMPANIONS
             if (array := getattr(a, name)) is not None and array.ndim
         }
         # Results of the steps may be written to the result itself if they are its like.
@@ -151,14 +154,14 @@ class _Blocks:
         with self._a.xp.errstate():  # which sets the size of buffers back, too
             if self.layout.long_rows:
                 self._a.xp.setbufsize(BUFFER)
-            if len(self.layout.parts) == 1:
+            if len(self.layout.parts) > 1 and isinstance(self._operation, Operation):
+                self._compute_parts(self._operation, cut)
+            else:
                 a, room = self._load(cut)
                 self._store(cut, room, self._operation(a, room))
-            else:
-                self._compute_parts(cut)
 
-    def _compute_parts(self, whole: Cut) -> None:
-        xp, operation = self._a.xp, self._operation
+    def _compute_parts(self, operation: Operation, whole: Cut) -> None:
+        xp = self._a.xp
         cuts = [_both(whole, part) for part in self.layout.parts]
         lifted: dict[int, Slices] = {}
 
@@ -174,7 +177,7 @@ class _Blocks:
         def add_up(i: int) -> tuple[Array, ...]:
             a, slices = lift(i)
             if self._in_place and slices.ordinary:
-                lifted[i] = self._in_result(slices)
+                lifted[i] = _in_result(operation, slices)
             return operation.add_up(a, slices)
 
         def join_sums(parts: list[tuple[Array, ...]]) -> tuple[Array, ...]:
@@ -191,22 +194,22 @@ class _Blocks:
         sums = _gather(add_up, join_sums, len(cuts))
         for_each(conclude, range(1 if operation.reduces else len(cuts)))
 
-    def _in_result(self, slices: Slices) -> Slices:
-        """Return what lies in the result's memory, of all that the last step needs."""
-        if self._operation.final_step == "exponentials":
-            return slices
-        return slices._replace(exponentials=None, room=Room(slices.room.shifted))
-
     def _load(self, cut: Cut) -> tuple[Admitted, Room]:
         """Return the arguments of a block, in the order they are computed in, and its memory."""
         a, order = self._a, self.layout.order
         logits = a.logits[cut]
-        if order is not None:
-            lying = logits.transpose(order)
-            logits = self._scratch("shifted", lying.shape, lying.dtype)
-            _copy(lying, logits)
         others = {name: _take(array, cut, order) for name, array in self._companions.items()}
+        if order is not None:
+            logits = self._lying("shifted", logits.transpose(order))
+            if (g := others.get("cotangent")) is not None and g.shape == logits.shape:
+                others["cotangent"] = self._lying("cotangent", g)
         return a._replace(logits=logits, axes=self._axes, **others), self._room(cut, logits.shape)
+
+    def _lying(self, name: str, x: Array) -> Array:
+        """Return a copy in the order of axes that they have."""
+        memory = self._scratch(name, x.shape, x.dtype)
+        _copy(x, memory)
+        return memory
 
     def _room(self, cut: Cut, shape: tuple[int, ...]) -> Room:
         work, final_step = self._a.work, self._operation.final_step
@@ -231,6 +234,13 @@ class _Blocks:
         """Put the result of a block where it belongs, unless it was computed there."""
         if not (self._in_place and (values is room.shifted or values is room.exponentials)):
             _copy(values, _take(self._out, cut, self.layout.order))
+
+
+def _in_result(operation: Operation, slices: Slices) -> Slices:
+    """Return what lies in the result's memory, of all that the last step needs."""
+    if operation.final_step == "exponentials":
+        return slices
+    return slices._replace(exponentials=None, room=Room(slices.room.shifted))
 
 
 def _gather(compute: Callable[[int], Any], join: Callable[[list[Any]], Any], count: int) -> Any:

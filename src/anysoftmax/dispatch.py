@@ -9,10 +9,10 @@ from anysoftmax.admission import Admitted
 from anysoftmax.arrays import Array, as_array, is_compiling, is_numpy, namespace_name
 from anysoftmax.errors import KernelError
 from anysoftmax.kernels import table
-from anysoftmax.operations import Operation
+from anysoftmax.operations import Computation, PullBack
 
 
-def compute(operation: Operation, a: Admitted, out: Array | None = None) -> Array:
+def compute(operation: Computation, a: Admitted, out: Array | None = None) -> Array:
     """Compute an operation, in `out` if it is given; reduced axes stay as length 1."""
     place = None if a.lone else out  # which has one axis less then
     if 0 in a.logits.shape:
@@ -29,15 +29,15 @@ def compute(operation: Operation, a: Admitted, out: Array | None = None) -> Arra
     return result if result.ndim else as_array(result)
 
 
-def _of_nothing(operation: Operation, a: Admitted) -> Array:
+def _of_nothing(operation: Computation, a: Admitted) -> Array:
     result = a.xp.astype(a.logits, a.dtype)
-    if not operation.reduces:
+    if isinstance(operation, PullBack) or not operation.reduces:
         return result
     # The maximum of nothing is an error in every library; the sum of nothing is 0.
     return a.xp.sum(result, axis=a.axes, keepdims=True) + operation.of_nothing
 
 
-def _by_kernel(operation: Operation, a: Admitted, out: Array | None) -> Array | None:
+def _by_kernel(operation: Computation, a: Admitted, out: Array | None) -> Array | None:
     """Return the result of the kernel that is asked for, or of one that gains, or None."""
     if not is_numpy(a.logits) and is_compiling(a.logits):
         return None  # torch.compile makes a program of its own, and can't trace who is chosen
@@ -55,7 +55,7 @@ def _by_kernel(operation: Operation, a: Admitted, out: Array | None) -> Array | 
     return None
 
 
-def _by_reference(operation: Operation, a: Admitted, out: Array | None) -> Array:
+def _by_reference(operation: Computation, a: Admitted, out: Array | None) -> Array:
     if is_numpy(a.logits):
         return blocks.run(operation, a, out)
     return operation(a)

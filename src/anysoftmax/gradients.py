@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from anysoftmax.admission import (
     Admitted,
     admit,
     admit_companion,
-    in_working_dtype,
     require_broadcast,
 )
-from anysoftmax.arrays import Array, as_array, narrow
-from anysoftmax.pull_backs import divided, pull_back_log_softmax, pull_back_softmax
+from anysoftmax.arrays import Array
+from anysoftmax.dispatch import compute
+from anysoftmax.operations import LOG_SOFTMAX_PULL_BACK, SOFTMAX_PULL_BACK
 
 __all__ = ["log_softmax_vjp", "softmax_vjp"]
 
@@ -79,8 +78,7 @@ def softmax_vjp(
     >>> asm.softmax_vjp(p, np.array([1.0, 0.0]))
     array([ 1.92874985e-22, -1.92874985e-22])
     """
-    a, g = _admit(p, g, axis, temperature)
-    return _finish(a, pull_back_softmax(a.xp, in_working_dtype(a), g, a.axes))
+    return compute(SOFTMAX_PULL_BACK, _admit(p, g, axis, temperature))
 
 
 def log_softmax_vjp(
@@ -144,14 +142,10 @@ def log_softmax_vjp(
     >>> asm.log_softmax_vjp(y, np.array([1.0, 0.0]))
     array([ 1.92874985e-22, -1.92874985e-22])
     """
-    a, g = _admit(y, g, axis, temperature)
-    xp, y = a.xp, in_working_dtype(a)
-    absent = y == -math.inf
-    x = pull_back_log_softmax(xp, xp.exp(y), xp.where(absent, 0.0, g), a.axes)
-    return _finish(a, x)
+    return compute(LOG_SOFTMAX_PULL_BACK, _admit(y, g, axis, temperature))
 
 
-def _admit(result: Any, g: Any, axis: Any, temperature: Any) -> tuple[Admitted, Array]:
+def _admit(result: Any, g: Any, axis: Any, temperature: Any) -> Admitted:
     """Check the result of a function and its cotangent, which gets the dtype of the work."""
     a = admit(result, axis=axis, temperature=temperature)
     cotangent = admit_companion(a.xp, "g", g, a.logits, a.work)
@@ -160,9 +154,6 @@ def _admit(result: Any, g: Any, axis: Any, temperature: Any) -> tuple[Admitted, 
     if a.lone and cotangent.ndim:
         cotangent = a.xp.expand_dims(cotangent, axis=-1)
     cotangent = a.xp.broadcast_to(cotangent, a.logits.shape)
-    return a, cotangent if cotangent.dtype == a.work else a.xp.astype(cotangent, a.work)
-
-
-def _finish(a: Admitted, x: Array) -> Array:
-    x = divided(a.xp, x, a.temperature)
-    return as_array(narrow(a.xp, a.xp.squeeze(x, axis=-1) if a.lone else x, a.dtype))
+    if cotangent.dtype != a.work:
+        cotangent = a.xp.astype(cotangent, a.work)
+    return a._replace(cotangent=cotangent)

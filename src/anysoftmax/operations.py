@@ -1,4 +1,4 @@
-"""The functions of slices, each put together from steps of the fold."""
+"""The functions of slices, each put together from steps of the fold, and their derivatives."""
 
 from __future__ import annotations
 
@@ -8,17 +8,25 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from anysoftmax import fold
-from anysoftmax.admission import Admitted
+from anysoftmax.admission import Admitted, in_working_dtype
 from anysoftmax.arrays import (
     Array,
     Namespace,
     derived,
     either,
+    into,
+    is_numpy,
     is_traced,
     narrow,
     stop_gradient,
 )
 from anysoftmax.fold import NO_ROOM, Room, Slices
+from anysoftmax.pull_backs import (
+    divided,
+    pull_back_label,
+    pull_back_log_softmax,
+    pull_back_softmax,
+)
 from anysoftmax.weighing import heaviest_among, heaviest_of, lift_weighted
 
 Tangent = Callable[[Admitted, Array, Array], Array]
@@ -100,6 +108,54 @@ class Operation(NamedTuple):
         )
         y, _ = derived(computed, fold.variable_of(a, peak), a.where, tangents)
         return narrow(a.xp, y, a.dtype)
+
+
+class PullBack(NamedTuple):
+    """How a derivative is pulled back through a function of slices, all at once.
+
+    `formula` takes the function's results, or its logits, where logits are admitted, and what
+    their slices may be computed in.
+    """
+
+    name: str
+    formula: Callable[[Admitted, Room], Array]
+    reduces: bool = False
+    final_step: str = "shifted"
+    rereads_shifted: bool = True
+
+    def result_shape(self, a: Admitted) -> tuple[int, ...]:
+        """Return the shape of the derivatives."""
+        return tuple(a.logits.shape)
+
+    def __call__(self, a: Admitted, room: Room = NO_ROOM) -> Array:
+        """Compute the derivatives of whole slices."""
+        x = divided(a.xp, self.formula(a, room), a.temperature, room.shifted)
+        return narrow(a.xp, x, a.dtype)
+
+
+def _pull_back_softmax(a: Admitted, room: Room) -> Array:
+    return pull_back_softmax(a.xp, in_working_dtype(a), a.cotangent, a.axes, room)
+
+
+def _pull_back_log_softmax(a: Admitted, room: Room) -> Array:
+    xp, y, g = a.xp, in_working_dtype(a), a.cotangent
+    if not (is_numpy(y) and y.min() > -math.inf):
+        g = xp.where(y == -math.inf, 0.0, g)
+    return pull_back_log_softmax(xp, xp.exp(y, **into(room.exponentials)), g, a.axes, room)
+
+
+def _pull_back_logsumexp(a: Admitted, room: Room) -> Array:
+    p = SOFTMAX(a._replace(dtype=a.work), room._replace(exponentials=room.shifted))
+    return a.xp.multiply(p, a.cotangent, **into(room.shifted))
+
+
+def _pull_back_label(a: Admitted, room: Room) -> Array:
+    # The shares are all that there is, and become the derivatives.
+    p = SOFTMAX(a._replace(dtype=a.work), room._replace(exponentials=room.shifted))
+    return pull_back_label(a.xp, p, a.labels, a.cotangent, a.axes)
+
+
+Computation = Operation | PullBack
 
 
 def _total_of_rest(a: Admitted, others: Array, winners: Array, *_: Array) -> Array:
@@ -192,3 +248,7 @@ ENTROPY = Operation(
     of_nothing=0.0,
     tangent=_tangent_of_entropy,
 )
+SOFTMAX_PULL_BACK = PullBack("softmax_vjp", _pull_back_softmax)
+LOG_SOFTMAX_PULL_BACK = PullBack("log_softmax_vjp", _pull_back_log_softmax)
+LOGSUMEXP_PULL_BACK = PullBack("logsumexp_vjp", _pull_back_logsumexp)
+LABEL_PULL_BACK = PullBack("surprisal_vjp", _pull_back_label)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 from anysoftmax import fold
 from anysoftmax.admission import Admitted
@@ -31,8 +32,7 @@ from anysoftmax.arrays import (
 )
 from anysoftmax.dispatch import compute
 from anysoftmax.fold import NO_ROOM
-from anysoftmax.operations import LOG_SOFTMAX, SOFTMAX, SUMMARY
-from anysoftmax.pull_backs import divided, pull_back_label
+from anysoftmax.operations import LABEL_PULL_BACK, LOG_SOFTMAX, SUMMARY
 
 
 def surprisals(a: Admitted) -> Array:
@@ -54,21 +54,35 @@ def surprisals_of_labels(a: Admitted, labels: Array) -> Array:
         return _by_summary(a, labels)
     if is_differentiated(a.temperature):
         return pick(a.xp, surprisals(a), labels, a.axes)
-    return with_pull_back(
-        a.logits,
-        lambda x: _by_summary(a._replace(logits=x), labels),
-        lambda x, g: derivatives_of_labels(a._replace(logits=x), labels, g),
-        lambda x: pick(a.xp, surprisals(a._replace(logits=x)), labels, a.axes),
-    )
+    return _with_pull_back(a, labels)
 
 
 def derivatives_of_labels(a: Admitted, labels: Array, g: Array) -> Array:
     """Return the derivatives by the logits of the labels' surprisals, times g of each slice."""
-    xp = a.xp
     # What is infinite is a constant.
-    g = xp.where(_is_present(a, labels), g, 0.0)
-    x = pull_back_label(xp, compute(SOFTMAX, a), labels, g, a.axes)
-    return divided(xp, x, a.temperature)
+    g = a.xp.where(_is_present(a, labels), g, 0.0)
+    return compute(LABEL_PULL_BACK, a._replace(labels=labels, cotangent=g))
+
+
+def _with_pull_back(a: Admitted, labels: Array) -> Array:
+    """Return the labels' surprisals of logits that PyTorch records."""
+    bare = a._replace(logits=None, where=None, temperature=None)
+
+    def arguments(x: Array, labels: Array, *others: Array | None) -> tuple[Admitted, Array]:
+        where, temperature = others
+        return bare._replace(logits=x, where=where, temperature=temperature), labels
+
+    def steps(*given: Any) -> Array:
+        b, labels = arguments(*given)
+        return pick(b.xp, surprisals(b), labels, b.axes)
+
+    return with_pull_back(
+        a.logits,
+        (labels, a.where, a.temperature),
+        lambda *given: _by_summary(*arguments(*given)),
+        lambda y, g, *given: derivatives_of_labels(*arguments(*given), g),
+        steps,
+    )
 
 
 def _by_summary(a: Admitted, labels: Array) -> Array:

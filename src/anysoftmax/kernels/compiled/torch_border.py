@@ -12,6 +12,7 @@ from torch.autograd import forward_ad
 from anysoftmax.admission import Admitted
 from anysoftmax.blocks import is_apart
 from anysoftmax.errors import KernelError
+from anysoftmax.kernels import lent, recorded
 from anysoftmax.kernels.compiled import brain, numpy_border
 from anysoftmax.kernels.compiled.evaluation import Task, evaluate
 from anysoftmax.kernels.compiled.gradients import pull_back
@@ -60,17 +61,18 @@ def _run(operation: Operation, a: Admitted, out: Tensor | None) -> Tensor:
         for c in tensors
     ):
         raise KernelError("the numba kernel takes plain tensors on the CPU: use the reference")
-    if torch.is_grad_enabled():
-        if t is not None and t.requires_grad:
-            raise KernelError("the numba kernel has no derivative by T: use the reference")
-        if x.requires_grad:
-            if not x.dtype == a.work == a.dtype:
-                raise KernelError(
-                    "the numba kernel has derivatives of float32 and float64 at the default"
-                    f" precision only, not of {x.dtype} computed in {a.work}: use the reference"
-                )
-            return _Differentiable.apply(x, operation, a)
-    return _values(operation, a, out)[0]
+    found = 0
+
+    def values(a: Admitted, out: Tensor | None) -> Tensor:
+        nonlocal found
+        result, found = _values(operation, a, out)
+        return result
+
+    def pulled(a: Admitted, y: Tensor, g: Tensor) -> Tensor | None:
+        x = None if found else _pull_back(operation, a, y, g)
+        return lent.pull_back(operation, a, y, g) if x is None else x
+
+    return recorded.compute(operation, a, out, values, pulled)
 
 
 def _values(operation: Operation, a: Admitted, out: Tensor | None) -> tuple[Tensor, int]:
@@ -101,29 +103,8 @@ def _values(operation: Operation, a: Admitted, out: Tensor | None) -> tuple[Tens
     return result, found
 
 
-class _Differentiable(torch.autograd.Function):
-    """A kernel and its derivative; further derivatives are the reference's."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, operation: Operation, a: Admitted) -> Tensor:
-        result, ctx.found = _values(operation, a._replace(logits=x), None)
-        ctx.save_for_backward(x, result, a.where, a.temperature)
-        ctx.operation = operation
-        ctx.a = a._replace(logits=None, where=None, temperature=None)
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, None]:
-        x, result, where, temperature = ctx.saved_tensors
-        a = ctx.a._replace(logits=x, where=where, temperature=temperature)
-        pulled = None
-        if not _goes_further(g) and not ctx.found:
-            pulled = _pull_back(ctx.operation, a, result, g)
-        return _pull_by_reference(ctx.operation, a, g) if pulled is None else pulled, None, None
-
-
 def _pull_back(operation: Operation, a: Admitted, result: Tensor, g: Tensor) -> Tensor | None:
-    """Return the derivative of ordinary slices, or None if their layout takes the reference."""
+    """Return the derivative of ordinary slices, or None if their layout does not allow it."""
     if operation.reduces:
         pulled = _values(SOFTMAX, a, None)[0]
         pulled *= g
@@ -136,23 +117,6 @@ def _pull_back(operation: Operation, a: Admitted, result: Tensor, g: Tensor) -> 
     if a.temperature is not None:
         pulled /= a.temperature
     return pulled
-
-
-def _pull_by_reference(operation: Operation, a: Admitted, g: Tensor) -> Tensor:
-    further = _goes_further(g)
-    x = a.logits if further else a.logits.detach().requires_grad_()
-    with torch.enable_grad():
-        result = operation(a._replace(logits=x))
-    return torch.autograd.grad(result, x, g, create_graph=further)[0]
-
-
-def _goes_further(g: Tensor) -> bool:
-    """Tell whether a derivative is itself differentiated, or a batch of them is taken at once."""
-    try:
-        g.data_ptr()
-    except RuntimeError:  # a batch has no memory of its own
-        return True
-    return bool(torch.is_grad_enabled())
 
 
 def _empty(like: Tensor, shape: tuple[int, ...], dtype: Any) -> Tensor:

@@ -10,6 +10,7 @@ from unittest import mock
 
 from anysoftmax.arrays import namespace_name
 from anysoftmax.errors import KernelError
+from anysoftmax.kernels.table import Kernel
 from anysoftmax.testing.backends.backend import Array, Backend
 from anysoftmax.testing.backends.numpy_backends import NumpyBackend
 from anysoftmax.testing.backends.torch_backends import TorchBackend
@@ -32,9 +33,9 @@ class _KernelBackend(Backend):
         super().__init__()
         self.served = 0
 
-    def excuses(self, a: Any) -> bool:
+    def excuses(self, operation: str, a: Any) -> bool:
         """Return whether a kernel may leave a request to the reference."""
-        return a.weights is not None or a.compensated
+        return (operation == "logsumexp" and a.weights is not None) or a.compensated
 
     @contextmanager
     def context(self) -> Iterator[None]:
@@ -46,7 +47,7 @@ class _KernelBackend(Backend):
 
         def automatic(operation: str, xp: Any) -> list[_Watched]:
             return [
-                _Watched(row.load(), self)
+                _Watched(row, self)
                 for row in rows
                 if (row.operation, row.library) == (operation, namespace_name(xp))
             ]
@@ -64,8 +65,9 @@ class _Watched:
 
     automatic_from: ClassVar[int] = 0
 
-    def __init__(self, function: Callable[..., Array], backend: _KernelBackend) -> None:
-        self._function = function
+    def __init__(self, row: Kernel, backend: _KernelBackend) -> None:
+        self._function = row.load()
+        self._operation = row.operation
         self._backend = backend
 
     def load(self) -> Callable[..., Array]:
@@ -76,7 +78,7 @@ class _Watched:
         try:
             result = self._function(a, out)
         except KernelError as refusal:
-            if not self._backend.excuses(a):
+            if not self._backend.excuses(self._operation, a):
                 raise AssertionError("a kernel refuses what it should serve") from refusal
             raise
         self._backend.served += 1
@@ -107,22 +109,9 @@ class NumbaTorchBackend(_NumbaBackend, TorchBackend):
 
     name = "torch-numba"
 
-    def excuses(self, a: Any) -> bool:
+    def excuses(self, operation: str, a: Any) -> bool:
         """Return whether a kernel may leave a request to the reference."""
-        import torch
-
-        tensors = [t for t in (a.logits, a.temperature) if t is not None]
-        differentiated = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-        return (
-            super().excuses(a)
-            or torch._C._are_functorch_transforms_active()  # noqa: SLF001
-            or (differentiated and not (a.logits.dtype == a.work == a.dtype))
-            or (
-                torch.is_grad_enabled()
-                and tensors[-1] is not a.logits
-                and tensors[-1].requires_grad
-            )
-        )
+        return super().excuses(operation, a) or _needs_steps(operation, a)
 
 
 class LentTorchBackend(_KernelBackend, TorchBackend):
@@ -131,15 +120,25 @@ class LentTorchBackend(_KernelBackend, TorchBackend):
     name = "torch-lent"
     kernel = "auto"
 
-    def excuses(self, a: Any) -> bool:
+    def excuses(self, operation: str, a: Any) -> bool:
         """Return whether a kernel may leave a request to the reference."""
         import torch
 
-        parts = (a.logits, a.where, a.temperature, a.weights)
-        tensors = [t for t in parts if t is not None]
-        return (
-            any(t.dtype == torch.bfloat16 or t.device.type != "cpu" for t in tensors)
-            or a.dtype == torch.bfloat16
-            or torch._C._are_functorch_transforms_active()  # noqa: SLF001
-            or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
-        )
+        return torch.bfloat16 in {a.dtype, a.logits.dtype} or _needs_steps(operation, a)
+
+
+def _needs_steps(operation: str, a: Any) -> bool:
+    """Tell whether PyTorch transforms a function, or asks for a derivative that is no formula."""
+    import torch
+
+    if torch._C._are_functorch_transforms_active():  # noqa: SLF001
+        return True
+    parts = {"x": a.logits, "T": a.temperature, "w": a.weights, "g": a.cotangent}
+    by = [name for name, t in parts.items() if t is not None and t.requires_grad]
+    if not by or not torch.is_grad_enabled():
+        return False
+    return (
+        by != ["x"]
+        or operation not in {"softmax", "log_softmax", "logsumexp"}
+        or not (a.logits.dtype == a.work == a.dtype)
+    )
