@@ -124,7 +124,10 @@ def _admit_labels(
     if isinstance(targets, (int, list, tuple)):
         given = constant(xp, given.tolist(), dtype, a.logits)
     labels = admit_companion(xp, "targets", given, a.logits)
-    _require_shape(labels, _slices(a), "one class number a slice of the logits")
+    meaning = "one class number a slice of the logits"
+    if tuple(labels.shape) == tuple(a.logits.shape):
+        meaning += " (one-hot rows must be of a floating dtype)"
+    _require_shape(labels, _slices(a), meaning)
     count = math.prod([a.logits.shape[i] for i in a.axes])
 
     known, weights = concrete(labels), None
@@ -151,8 +154,9 @@ def _refuse_wrong_labels(labels: Array, weights: Array | None, count: int) -> No
         wrong = wrong & (weights != 0)
     if smallest(xp.astype(~wrong, xp.int8)) == 0:
         first = int(xp.broadcast_to(labels, wrong.shape)[wrong][0])
+        allowed = f"use 0 to {count - 1}" if count else "the axis of the classes is empty"
         raise IndexError(
-            f"class number {first} is out of range for {count} classes: use 0 to {count - 1};"
+            f"class number {first} is out of range for {count} classes: {allowed};"
             " to leave slices out, give them sample_weights of 0"
         )
 
@@ -178,7 +182,13 @@ def _admit_sample_weights(a: Admitted, sample_weights: Any) -> Array:
     weights, least = admit_real(a.xp, "sample_weights", sample_weights, a.logits, a.work)
     _require_weights("sample_weights", sample_weights, least)
     slices = _slices(a)
-    require_broadcast("sample_weights", weights, slices, " (one weight a slice)")
+    require_broadcast(
+        "sample_weights",
+        weights,
+        slices,
+        " (one weight a slice)",
+        remedy="give it the shape of the logits without the axis of the classes",
+    )
     return weights
 
 
