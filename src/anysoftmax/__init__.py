@@ -1,8 +1,8 @@
 """Softmax done once, right and fast, for every array library.
 
-`softmax`, `log_softmax` and `logsumexp` take arrays of NumPy, JAX, PyTorch, Dask, CuPy or any other
-library of the array API standard, and return arrays of the same library. Importing this package
-imports none of them.
+`softmax`, `log_softmax` and `logsumexp`, the losses and entropies made of them and their
+derivatives take arrays of NumPy, JAX, PyTorch, Dask, CuPy or any other library of the array API
+standard, and return arrays of the same library. Importing this package imports none of them.
 
 >>> import anysoftmax as asm
 >>> asm.softmax([3.2, 1.3, 0.2]).round(3)
@@ -12,17 +12,19 @@ array([0.834, 0.125, 0.042])
 from __future__ import annotations
 
 from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from anysoftmax import kernels
-from anysoftmax.cross_entropy import cross_entropy, cross_entropy_grad
-from anysoftmax.divergence import entropy, kl_divergence
 from anysoftmax.errors import AxisError, KernelError
 from anysoftmax.explanation import explain
-from anysoftmax.gradients import log_softmax_vjp, softmax_vjp
 from anysoftmax.logsumexp import logsumexp
 from anysoftmax.softmax import log_softmax, softmax
 from anysoftmax.threads import workers
+
+if TYPE_CHECKING:
+    from anysoftmax.divergence import entropy, kl_divergence
+    from anysoftmax.gradients import log_softmax_vjp, softmax_vjp
+    from anysoftmax.training import cross_entropy, cross_entropy_grad
 
 __version__ = "0.1.0"
 
@@ -44,9 +46,25 @@ __all__ = [
     "workers",
 ]
 
+# Where to find what is loaded for those only who ask for it, so that importing stays cheap.
+_LATER = {
+    "cross_entropy": "training",
+    "cross_entropy_grad": "training",
+    "entropy": "divergence",
+    "kl_divergence": "divergence",
+    "log_softmax_vjp": "gradients",
+    "softmax_vjp": "gradients",
+}
 
-def __getattr__(name: str) -> ModuleType:
-    # It needs Hypothesis and mpmath, so that it is loaded for those only who ask for it.
-    if name == "testing":
+
+def __getattr__(name: str) -> Any:
+    if name == "testing":  # it needs Hypothesis and mpmath
         return import_module("anysoftmax.testing")
-    raise AttributeError(f"module 'anysoftmax' has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module 'anysoftmax' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"anysoftmax.{_LATER[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -211,9 +211,10 @@ def admit_numpy(x: Any, name: str) -> Array:
     import numpy as np
 
     if isinstance(x, np.ma.MaskedArray):
+        option = "sample_weights" if name == "targets" else "where"
         raise TypeError(
             f"{name} must be a plain array, without a mask of its own: got {describe(x)};"
-            " pass x.data, and where=~x.mask to leave out what is masked"
+            f" pass x.data, and {option}=~x.mask to leave out what is masked"
         )
     if isinstance(x, np.matrix):
         raise TypeError(
@@ -389,7 +390,13 @@ def admit_companion(
     return array
 
 
-def require_broadcast(name: str, array: Array, target: tuple[int, ...], meaning: str = "") -> None:
+def require_broadcast(
+    name: str,
+    array: Array,
+    target: tuple[int, ...],
+    meaning: str = "",
+    remedy: str = "give it as many axes as the logits, of length 1 where it repeats",
+) -> None:
     """Raise unless `array` broadcasts to `target`; unknown lengths get the benefit of the doubt."""
     shape = tuple(array.shape)
     pairs = zip(reversed(shape), reversed(target), strict=False)
@@ -398,8 +405,7 @@ def require_broadcast(name: str, array: Array, target: tuple[int, ...], meaning:
     fits = len(shape) <= len(target) and all(a in {1, b} for a, b in pairs)
     if not fits and not unknown:
         raise ValueError(
-            f"{name} of shape {shape} does not broadcast to {target}{meaning}:"
-            " give it as many axes as the logits, of length 1 where it repeats"
+            f"{name} of shape {shape} does not broadcast to {target}{meaning}: {remedy}"
         )
 
 

@@ -360,9 +360,13 @@ def is_writable(x: Array) -> bool:
     """Tell whether an array of one's own may be written to: nothing else watches it."""
     if is_numpy(x):
         return True
-    return _is_torch(x) and not (
-        x.device.type != "cpu" or is_compiling(x) or _is_recorded(x) or _is_transformed(x)
-    )
+    if not _is_torch(x) or x.device.type != "cpu" or is_compiling(x) or _is_recorded(x):
+        return False
+    try:
+        x.data_ptr()
+    except RuntimeError:  # a batch of tensors has no memory of its own
+        return False
+    return not _is_transformed(x)
 
 
 def numbered(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:

@@ -88,9 +88,9 @@ def _spread(a: Admitted, targets: Targets, of_classes: Array) -> Array:
     """Return the mean of the weighed surprisals of all classes that take part."""
     xp = a.xp
     taking_part = _taking_part(a)
-    if targets.class_weights is not None:
-        of_classes = _product(xp, targets.class_weights, of_classes)
-    total = _sum(a, xp.where(taking_part, of_classes, 0.0))
+    # Before they are weighed: a weight has no derivative by what takes no part.
+    present = xp.where(taking_part, of_classes, 0.0)
+    total = _sum(a, _product(xp, targets.class_weights, present))
     number = _count(a, taking_part)
     return xp.where(number == 0, math.inf, total / xp.where(number == 0, 1.0, number))
 

@@ -68,7 +68,7 @@ def pull_back_label(
 
     A slice whose cotangent g is 0 has derivatives of 0, though it may hold NaN.
     """
-    owned = is_writable(p)
+    owned = is_writable(p) and is_writable(g)
     p = replaced(xp, p, labels, 0.0, axes)
     others = _sum(xp, p, axes)
     p = replaced(xp, p, labels, -others, axes)

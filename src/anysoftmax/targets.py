@@ -76,76 +76,89 @@ def admit_targets(
     """Check the targets of admitted logits and bring them into one form."""
     xp = a.xp
     of_slices = None if sample_weights is None else _admit_sample_weights(a, sample_weights)
-    labels, valid, probabilities = _admit_either(a, targets, of_slices)
     of_classes = None if class_weights is None else _admit_class_weights(a, class_weights)
+    smoothing = _admit_smoothing(a, label_smoothing)
+    given = admit_array(targets, "targets")
+    if not is_integral(array_namespace(given), given.dtype):
+        probabilities = _admit_probabilities(a, targets, given)
+        of_slices = None if of_slices is None else _as_slices(a, of_slices)
+        return Targets(None, probabilities, of_classes, None, of_slices, smoothing)
+
+    labels, valid = _admit_labels(a, targets, given, sample_weights, of_slices)
+    labels = _as_slices(a, labels)
+    of_slices = None if of_slices is None else _as_slices(a, of_slices)
     of_labels = None
-    if labels is not None and of_classes is not None:
+    if of_classes is not None:
         of_labels = pick(xp, xp.broadcast_to(of_classes, a.logits.shape), labels, a.axes)
     if valid is not None:
-        counts = True if of_slices is None else of_slices != 0
-        of_labels = xp.ones_like(labels, dtype=a.work) if of_labels is None else of_labels
-        of_labels = xp.where(~valid & counts, math.nan, of_labels)
-    return Targets(
-        labels,
-        probabilities,
-        of_classes,
-        of_labels,
-        of_slices,
-        _admit_smoothing(a, label_smoothing),
-    )
+        if of_labels is None:
+            of_labels = xp.ones_like(labels, dtype=a.work)
+        missing = ~_as_slices(a, valid)
+        missing = missing if of_slices is None else missing & (of_slices != 0)
+        of_labels = xp.where(missing, math.nan, of_labels)
+    return Targets(labels, None, of_classes, of_labels, of_slices, smoothing)
 
 
-def _admit_either(
-    a: Admitted, targets: Any, sample_weights: Array | None
-) -> tuple[Array | None, Array | None, Array | None]:
-    """Return labels and whether they are valid, or else probabilities."""
-    xp = a.xp
-    given = admit_array(targets, "targets")
-    if is_integral(array_namespace(given), given.dtype):
-        if isinstance(targets, (int, list, tuple)):
-            given = constant(xp, given.tolist(), default_integer(xp, a.logits), a.logits)
-        labels = admit_companion(xp, "targets", given, a.logits)
-        _require_shape(labels, _slices(a), "one class number a slice of the logits")
-        return *_admit_labels(a, _as_slices(a, labels), sample_weights), None
+def _admit_probabilities(a: Admitted, targets: Any, given: Array) -> Array:
     if not is_floating(given.dtype):
         raise TypeError(
             "targets must be class numbers (integers) or probabilities (of a floating dtype):"
             f" got {describe(targets)}"
         )
-    probabilities = admit_companion(xp, "targets", targets, a.logits, a.work)
+    probabilities = admit_companion(a.xp, "targets", targets, a.logits, a.work)
     shape = tuple(a.logits.shape[:-1] if a.lone else a.logits.shape)
     _require_shape(
         probabilities, shape, "one probability a logit; class numbers must be of an integer dtype"
     )
     if a.lone:
-        probabilities = xp.expand_dims(probabilities, axis=-1)
-    return None, None, narrow(xp, probabilities, a.work)
+        probabilities = a.xp.expand_dims(probabilities, axis=-1)
+    return narrow(a.xp, probabilities, a.work)
 
 
 def _admit_labels(
-    a: Admitted, labels: Array, sample_weights: Array | None
+    a: Admitted, targets: Any, given: Array, sample_weights: Any, of_slices: Array | None
 ) -> tuple[Array, Array | None]:
-    """Return labels within the range of classes, and which of them were so."""
+    """Return labels within the range of classes, and which were so, None if all are known to be."""
     xp = a.xp
+    dtype = default_integer(xp, a.logits)
+    if isinstance(targets, (int, list, tuple)):
+        given = constant(xp, given.tolist(), dtype, a.logits)
+    labels = admit_companion(xp, "targets", given, a.logits)
+    meaning = "one class number a slice of the logits"
+    if tuple(labels.shape) == tuple(a.logits.shape):
+        meaning += " (one-hot rows must be of a floating dtype)"
+    _require_shape(labels, _slices(a), meaning)
     count = math.prod([a.logits.shape[i] for i in a.axes])
-    known = concrete(labels)
-    weights = None if sample_weights is None else concrete(sample_weights)
-    if known is not None and (sample_weights is None or weights is not None):
-        of_known = array_namespace(known)
-        wrong = (known < 0) | (known >= count)
-        if weights is not None:
-            wrong = wrong & (weights != 0)
-        if smallest(of_known.astype(~wrong, of_known.int8)) == 0:
-            first = int(of_known.broadcast_to(known, wrong.shape)[wrong][0])
-            raise IndexError(
-                f"class number {first} is out of range for {count} classes: use 0 to {count - 1};"
-                " to leave slices out, give them sample_weights of 0"
-            )
-        if sample_weights is None and smallest(known) is not None:
-            return xp.astype(labels, default_integer(xp, a.logits)), None
-    labels = xp.astype(labels, default_integer(xp, a.logits))  # what wraps here becomes negative
+
+    known, weights = concrete(labels), None
+    if of_slices is not None:
+        weights = concrete(of_slices)
+        if weights is None and (
+            is_number(sample_weights) or isinstance(sample_weights, (list, tuple))
+        ):
+            weights = admit_array(sample_weights)
+    if known is not None and (of_slices is None or weights is not None):
+        _refuse_wrong_labels(known, weights, count)
+        if of_slices is None and smallest(known) is not None:
+            return xp.astype(labels, dtype), None
+    labels = xp.astype(labels, dtype)  # what wraps here becomes negative
     valid = (labels >= 0) & (labels < count)
     return xp.where(valid, labels, xp.zeros_like(labels)), valid
+
+
+def _refuse_wrong_labels(labels: Array, weights: Array | None, count: int) -> None:
+    xp = array_namespace(labels)
+    labels = xp.astype(labels, xp.int64)  # a small dtype may not hold the number of classes
+    wrong = (labels < 0) | (labels >= count)
+    if weights is not None:
+        wrong = wrong & (weights != 0)
+    if smallest(xp.astype(~wrong, xp.int8)) == 0:
+        first = int(xp.broadcast_to(labels, wrong.shape)[wrong][0])
+        allowed = f"use 0 to {count - 1}" if count else "the axis of the classes is empty"
+        raise IndexError(
+            f"class number {first} is out of range for {count} classes: {allowed};"
+            " to leave slices out, give them sample_weights of 0"
+        )
 
 
 def _admit_class_weights(a: Admitted, class_weights: Any) -> Array:
@@ -169,10 +182,14 @@ def _admit_sample_weights(a: Admitted, sample_weights: Any) -> Array:
     weights, least = admit_real(a.xp, "sample_weights", sample_weights, a.logits, a.work)
     _require_weights("sample_weights", sample_weights, least)
     slices = _slices(a)
-    require_broadcast("sample_weights", weights, slices, " (one weight a slice)")
-    for _ in range(len(slices) - weights.ndim):
-        weights = a.xp.expand_dims(weights, axis=0)
-    return _as_slices(a, weights)
+    require_broadcast(
+        "sample_weights",
+        weights,
+        slices,
+        " (one weight a slice)",
+        remedy="give it the shape of the logits without the axis of the classes",
+    )
+    return weights
 
 
 def _admit_smoothing(a: Admitted, smoothing: Any) -> Array | None:
@@ -214,6 +231,8 @@ def _slices(a: Admitted) -> tuple[int, ...]:
 
 def _as_slices(a: Admitted, array: Array) -> Array:
     """Return an array of the slices with length 1 along the axes of the classes."""
+    for _ in range(a.logits.ndim - len(a.axes) - array.ndim):
+        array = a.xp.expand_dims(array, axis=0)
     for axis in sorted(a.axes):
         array = a.xp.expand_dims(array, axis=axis)
     return array
