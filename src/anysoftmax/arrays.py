@@ -362,11 +362,7 @@ def is_writable(x: Array) -> bool:
         return True
     if not _is_torch(x) or x.device.type != "cpu" or is_compiling(x) or _is_recorded(x):
         return False
-    try:
-        x.data_ptr()
-    except RuntimeError:  # a batch of tensors has no memory of its own
-        return False
-    return not _is_transformed(x)
+    return _has_memory(x) and not _is_transformed(x)
 
 
 def numbered(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:

@@ -1,7 +1,7 @@
 r"""Derivatives of softmax and log-softmax from the shares, for arrays without differentiation.
 
 With p the shares, S their sum, g the cotangent of the result and w a sure winner, whose share is
-more than a half,
+more than all others' together,
 
 .. math::
 
@@ -37,10 +37,10 @@ def pull_back_softmax(
             x = _pull_back_finite_softmax(xp, p, g, axes, room)
         if x is not None:
             return x
-    sure = p > 0.5
-    winner = xp.sum(xp.where(sure, g, 0.0), axis=axes, keepdims=True)
-    relative = xp.where(sure | (p == 0), 0.0, g - winner)
-    return p * (relative * _sum(xp, p, axes) - _sum(xp, p * relative, axes))
+    total = _sum(xp, p, axes)
+    winner = xp.sum(xp.where(p > total / 2, g, 0.0), axis=axes, keepdims=True)
+    relative = xp.where(p == 0, 0.0, g - winner)  # of the winner, 0
+    return p * (relative * total - _sum(xp, p * relative, axes))
 
 
 def pull_back_log_softmax(
@@ -53,12 +53,12 @@ def pull_back_log_softmax(
     if is_numpy(p):
         with xp.errstate(over="ignore", invalid="ignore"):
             return _pull_back_log_softmax_in(xp, p, g, axes, room)
-    sure = p > 0.5
+    total = _sum(xp, p, axes)
+    sure = p > total / 2
     winner = xp.sum(xp.where(sure, g, 0.0), axis=axes, keepdims=True)
-    share = xp.sum(xp.where(sure, p, 0.0), axis=axes, keepdims=True)
     others = _sum(xp, xp.where(sure, 0.0, g), axes)
     rest = _sum(xp, xp.where(sure, 0.0, p), axes)
-    return xp.where(sure, rest * g - p * others, (rest + share) * g - p * (others + winner))
+    return xp.where(sure, rest * g - p * others, total * g - p * (others + winner))
 
 
 def pull_back_label(
@@ -92,16 +92,17 @@ def _pull_back_finite_softmax(
     xp: Namespace, p: Array, g: Array, axes: tuple[int, ...], room: Room
 ) -> Array | None:
     """Compute in few walks through memory, or return None if the cotangents are not all finite."""
-    relative, sure = g, _find_sure(xp, p)
+    total = _sum(xp, p, axes)
+    one = _is_one(xp, total)
+    relative, sure = g, _find_sure(xp, p, None if one else total)
     if sure is not None:
         # A winner's own becomes 0.
         winner = _spread(xp, p, sure, g[sure], axes)
         relative = xp.subtract(g, winner, **into(room.winners))
-    total = _sum(xp, p, axes)
     mean = _sum(xp, xp.multiply(p, relative, **into(room.exponentials)), axes)
     if not xp.isfinite(mean).all():
         return None
-    if not _is_one(xp, total):
+    if not one:
         relative = xp.multiply(relative, total, **into(room.winners))
     x = xp.subtract(relative, mean, **into(room.exponentials))
     return xp.multiply(p, x, **into(room.shifted))
@@ -111,10 +112,11 @@ def _pull_back_log_softmax_in(
     xp: Namespace, p: Array, g: Array, axes: tuple[int, ...], room: Room
 ) -> Array:
     """Compute in few walks through memory."""
-    sure = _find_sure(xp, p)
+    total = _sum(xp, p, axes)
+    one = _is_one(xp, total)
+    sure = _find_sure(xp, p, None if one else total)
     if sure is None:
-        total, others = _sum(xp, p, axes), _sum(xp, g, axes)
-        everything = others
+        everything = _sum(xp, g, axes)
     else:
         won, share = g[sure], p[sure]
         p = p if p is room.exponentials else p.copy()
@@ -126,11 +128,10 @@ def _pull_back_log_softmax_in(
             g = room.winners
         g[sure] = 0
         rest, others = _sum(xp, p, axes), _sum(xp, g, axes)
-        total = rest + _spread(xp, p, sure, share, axes)
         everything = others + _spread(xp, p, sure, won, axes)
         of_winners = _of_slices(sure, axes)
         won = rest[of_winners] * won - share * others[of_winners]
-    if not _is_one(xp, total):
+    if not one:
         g = xp.multiply(g, total, **into(room.winners))
     x = xp.subtract(g, xp.multiply(p, everything, **into(room.exponentials)), **into(room.shifted))
     if sure is not None:
@@ -138,9 +139,14 @@ def _pull_back_log_softmax_in(
     return x
 
 
-def _find_sure(xp: Namespace, p: Array) -> tuple[Array, ...] | None:
-    """Return the indices of sure winners, None if there are none."""
-    sure = p > 0.5
+def _find_sure(xp: Namespace, p: Array, total: Array | None) -> tuple[Array, ...] | None:
+    """Return the indices of sure winners, None if there are none.
+
+    They are likelier than all others of their slice together, so that it has one at most. `total`
+    is None where shares add up to 1.
+    """
+    half = (1 + _tolerance(xp, p)) / 2 if total is None else total / 2
+    sure = p > half
     # Along memory, and flat: NumPy takes many times as long over several axes.
     order = sorted(range(p.ndim), key=lambda i: sure.strides[i], reverse=True)
     lying = sure.transpose(order)
@@ -167,8 +173,12 @@ def _of_slices(places: tuple[Array, ...], axes: tuple[int, ...]) -> tuple[Array,
 
 
 def _is_one(xp: Namespace, total: Array) -> bool:
-    """Tell whether sums of shares are 1 but for the rounding of the sum itself."""
-    return bool((xp.abs(total - 1) <= 2 * xp.finfo(total.dtype).eps).all())
+    """Tell whether sums of shares are 1 but for the rounding of the sums themselves."""
+    return bool((xp.abs(total - 1) <= _tolerance(xp, total)).all())
+
+
+def _tolerance(xp: Namespace, x: Array) -> float:
+    return 2 * float(xp.finfo(x.dtype).eps)
 
 
 def _sum(xp: Namespace, terms: Array, axes: tuple[int, ...]) -> Array:
