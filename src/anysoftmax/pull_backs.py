@@ -83,14 +83,16 @@ def pull_back_label(
 def divided(
     xp: Namespace, x: Array, temperature: Array | None, memory: Array | None = None
 ) -> Array:
-    """Divide derivatives by z by the temperature; at 0 nothing depends on the logits."""
+    """Divide derivatives by z by the temperature; at 0 and inf nothing depends on the logits."""
     if temperature is None:
         return x
-    divisor = xp.where(temperature == 0, math.inf, temperature)
+    frozen = (temperature == 0) | (temperature == math.inf)
+    divisor = xp.where(frozen, 1.0, temperature)
     if is_numpy(x):
         with xp.errstate(over="ignore"):
-            return xp.divide(x, divisor, out=memory)
-    return x / divisor
+            x = xp.divide(x, divisor, out=memory)
+        return xp.where(frozen, 0.0, x) if frozen.any() else x
+    return xp.where(frozen, 0.0, x / divisor)
 
 
 def _pull_back_finite_softmax(
