@@ -16,7 +16,16 @@ from typing import Any
 import mpmath
 import numpy as np
 
-__all__ = ["PRECISE", "Exact", "Normalised", "log_softmax", "logsumexp", "normalise", "softmax"]
+__all__ = [
+    "PRECISE",
+    "Exact",
+    "Normalised",
+    "log_softmax",
+    "logsumexp",
+    "normalise",
+    "roundings",
+    "softmax",
+]
 
 Exact = Any  # an mpmath.mpf of the context below
 ExactArray = np.ndarray[Any, Any]  # of dtype object, holding `Exact` numbers
@@ -58,6 +67,11 @@ class Normalised:
     distance: ExactArray
     gap: ExactArray
     temperature: ExactArray
+
+    @property
+    def log_distance(self) -> ExactArray:
+        """A winner's `gap`, on which its log-probability depends; 0 for all others."""
+        return np.where(self.distance == 0, self.gap, ZERO)
 
 
 def exact(values: Any) -> ExactArray:
@@ -125,6 +139,17 @@ def normalise(x: Any, *, axis: Axis = -1, temperature: Any = 1.0, where: Any = N
             part[:] = values
             result[index] = part.reshape(logits[index].shape)
     return Normalised(*results)
+
+
+def roundings(temperature: Exact) -> int:
+    """Return how many roundings separate (m - x) / T from the logits: the quotient's may be one.
+
+    Examples
+    --------
+    >>> roundings(1), roundings(0.5)
+    (1, 2)
+    """
+    return 1 if temperature == 1 else 2
 
 
 def logsumexp(
