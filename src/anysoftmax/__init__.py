@@ -15,8 +15,11 @@ from importlib import import_module
 from types import ModuleType
 
 from anysoftmax import kernels
+from anysoftmax.cross_entropy import cross_entropy, cross_entropy_grad
+from anysoftmax.divergence import entropy, kl_divergence
 from anysoftmax.errors import AxisError, KernelError
 from anysoftmax.explanation import explain
+from anysoftmax.gradients import log_softmax_vjp, softmax_vjp
 from anysoftmax.logsumexp import logsumexp
 from anysoftmax.softmax import log_softmax, softmax
 from anysoftmax.threads import workers
@@ -26,11 +29,17 @@ __version__ = "0.1.0"
 __all__ = [
     "AxisError",
     "KernelError",
+    "cross_entropy",
+    "cross_entropy_grad",
+    "entropy",
     "explain",
     "kernels",
+    "kl_divergence",
     "log_softmax",
+    "log_softmax_vjp",
     "logsumexp",
     "softmax",
+    "softmax_vjp",
     "testing",
     "workers",
 ]

@@ -104,6 +104,28 @@ def admit(
     return Admitted(xp, logits, axes, mask, scale, factors, work, own, compensated, lone)
 
 
+def admit_pair(x: Any, y: Any, **options: Any) -> tuple[Admitted, Admitted]:
+    """Check two arrays of logits that are compared, and bring them into one shape and dtype."""
+    numbers_only = isinstance(x, (int, float, complex, list, tuple))
+    leader = admit_array(y if numbers_only else x, "logits")
+    xp = array_namespace(leader)
+    real = result_dtype(xp, leader, None)
+    x, y = (admit_companion(xp, "logits", z, leader, real) for z in (x, y))
+    dtypes = [result_dtype(xp, z, None) for z in (x, y)]
+    dtype = dtypes[0] if dtypes[0] == dtypes[1] else xp.result_type(*dtypes)
+    shapes = tuple(x.shape), tuple(y.shape)
+    if shapes[0] != shapes[1]:
+        pairs = zip(*(reversed(shape) for shape in shapes), strict=False)
+        known = [(m, n) for m, n in pairs if isinstance(m, int) and isinstance(n, int)]
+        if not all(m == n or 1 in {m, n} for m, n in known):
+            raise ValueError(
+                f"the two arrays of logits, of shapes {shapes[0]} and {shapes[1]}, do not broadcast"
+                " against each other: give them equal lengths, or length 1 where one repeats"
+            )
+        x, y = xp.broadcast_arrays(x, y)
+    return admit(x, dtype=dtype, **options), admit(y, dtype=dtype, **options)
+
+
 def admit_logits(x: Any, dtype: object, precision: object) -> tuple[Array, Namespace, DType, DType]:
     """Return the logits, their namespace, and the dtypes of the result and of the work."""
     if type(precision) is not str or precision not in PRECISIONS:

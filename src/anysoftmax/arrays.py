@@ -100,6 +100,14 @@ def default_float(xp: Namespace, x: Array) -> DType:
     return info.default_dtypes(**_place(xp, x))["real floating"]
 
 
+def default_integer(xp: Namespace, x: Array) -> DType:
+    """Return the dtype that the library gives to integers where `x` lies."""
+    if _is_torch(x):
+        return xp.int64
+    info = xp.__array_namespace_info__()
+    return info.default_dtypes(**_place(xp, x))["integral"]
+
+
 def device(x: Array) -> object:
     """Return where `x` lies, or None for a library or an array without one fixed device."""
     if _is_jax(x):
@@ -114,9 +122,7 @@ def device(x: Array) -> object:
 
 def constant(xp: Namespace, value: float | list[Any], dtype: DType | None, like: Array) -> Array:
     """Make an array of numbers on the device of `like`."""
-    # Cubed combines only arrays of one spec: where it computes, and with how much memory.
-    place = {"spec": like.spec} if xp.__name__ == "cubed" else _place(xp, like)
-    return xp.asarray(value, dtype=dtype, **place)
+    return xp.asarray(value, dtype=dtype, **_place_of_new(xp, like))
 
 
 def narrow(xp: Namespace, x: Array, dtype: DType) -> Array:
@@ -229,21 +235,64 @@ def smallest(x: Array) -> float | None:
     """
     if 0 in x.shape:
         return math.inf
+    known = concrete(x)
+    if known is None:
+        return None
+    try:
+        return float(array_namespace(known).min(known))
+    except (RuntimeError, NotImplementedError):  # PyTorch: under vmap; fake and meta tensors
+        return None
+
+
+def concrete(x: Array) -> Array | None:
+    """Return a concrete array as one that computes at once, None for a traced or lazy one."""
     if _is_jax(x):
         if isinstance(x, sys.modules["jax"].core.Tracer):
             return None
         # Under jit JAX would trace even an operation on a concrete array.
-        return float(sys.modules["numpy"].asarray(x).min())
+        return sys.modules["numpy"].asarray(x)
     if _is_torch(x):
-        if is_compiling(x):
-            return None
-        try:
-            return float(x.detach().min())
-        except (RuntimeError, NotImplementedError):  # under vmap; fake and meta tensors
-            return None
-    if array_namespace(x).__name__ in CONCRETE:
-        return float(array_namespace(x).min(x))
-    return None
+        return None if is_compiling(x) else x.detach()
+    return x if array_namespace(x).__name__ in CONCRETE else None
+
+
+def is_differentiated(*arrays: Array | None) -> bool:
+    """Tell whether derivatives by one of the arrays may be asked for."""
+    given = [x for x in arrays if x is not None]
+    return is_traced(*given) or any(_is_torch(x) and _is_recorded(x) for x in given)
+
+
+def pick(xp: Namespace, x: Array, places: Array, axes: tuple[int, ...]) -> Array:
+    """Return the element at a place of each slice; the axes stay as length 1.
+
+    A place is a number in row-major order of the axes, and within their range.
+    """
+    if _has_indices(xp, x, axes):
+        return xp.take_along_axis(x, places, axis=axes[0])
+    found = xp.where(numbered(xp, x, axes) == places, x, xp.zeros_like(x))
+    return xp.sum(found, axis=axes, keepdims=True, dtype=x.dtype)
+
+
+def replaced(
+    xp: Namespace, x: Array, places: Array, values: Array | float, axes: tuple[int, ...]
+) -> Array:
+    """Return `x`, which nothing else may hold, with the element at a place of each slice replaced.
+
+    Places are as for `pick`.
+    """
+    if is_numpy(x) and len(axes) == 1:
+        xp.put_along_axis(x, places, values, axis=axes[0])
+        return x
+    return xp.where(numbered(xp, x, axes) == places, values, x)
+
+
+def numbered(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
+    """Return the places of each slice in row-major order; the other axes have length 1."""
+    lengths = [n if i in axes else 1 for i, n in enumerate(x.shape)]
+    dtype = default_integer(xp, x)
+    return xp.reshape(
+        xp.arange(math.prod(lengths), dtype=dtype, **_place_of_new(xp, x)), tuple(lengths)
+    )
 
 
 def as_array(x: Array) -> Array:
@@ -272,6 +321,24 @@ def _place(xp: Namespace, x: Array) -> dict[str, Any]:
     """Return the argument that names the device of `x`, where the library wants it named."""
     # JAX and Dask place arrays themselves; a traced array has no device to name.
     return {"device": x.device} if _is_torch(x) or xp.__name__ in PLACING else {}
+
+
+def _place_of_new(xp: Namespace, like: Array) -> dict[str, Any]:
+    """Return the argument that has a new array made where `like` lies."""
+    # Cubed combines only arrays of one spec: where it computes, and with how much memory.
+    return {"spec": like.spec} if xp.__name__ == "cubed" else _place(xp, like)
+
+
+def _has_indices(xp: Namespace, x: Array, axes: tuple[int, ...]) -> bool:
+    """Tell whether the library can take elements by their indices, and does it well."""
+    # XLA makes a choice part of the arithmetic, but not an access to memory. Dask and Cubed, whose
+    # arrays are cut, have no such access at all.
+    return (
+        len(axes) == 1
+        and x.shape[axes[0]] != 0
+        and not _is_jax(x)
+        and hasattr(xp, "take_along_axis")
+    )
 
 
 def _is_jax(x: Array) -> bool:

@@ -155,10 +155,11 @@ class _Blocks:
                 a, room = self._load(cut)
                 self._store(cut, room, self._operation(a, room))
             else:
-                self._compute_parts([_both(cut, part) for part in self.layout.parts])
+                self._compute_parts(cut)
 
-    def _compute_parts(self, cuts: list[Cut]) -> None:
+    def _compute_parts(self, whole: Cut) -> None:
         xp, operation = self._a.xp, self._operation
+        cuts = [_both(whole, part) for part in self.layout.parts]
         lifted: dict[int, Slices] = {}
 
         def find_peak(i: int) -> Any:
@@ -183,7 +184,8 @@ class _Blocks:
         def conclude(i: int) -> None:
             # What is lifted already needs no logits any more.
             a, slices = (self._a, lifted[i]) if i in lifted else lift(i)
-            self._store(cuts[i], slices.room, operation.conclude(a, slices, *sums))
+            place = whole if operation.reduces else cuts[i]
+            self._store(place, slices.room, operation.conclude(a, slices, *sums))
 
         peak = _gather(find_peak, partial(operation.join_peaks, xp), len(cuts))
         sums = _gather(add_up, join_sums, len(cuts))
@@ -211,7 +213,8 @@ class _Blocks:
         first = self._out[cut] if self._in_place else self._scratch("shifted", shape, work)
         if final_step == "exponentials":
             return Room(first, first)
-        second = self._scratch("exponentials", shape, work) if final_step == "shifted" else first
+        apart = self._operation.rereads_shifted
+        second = self._scratch("exponentials", shape, work) if apart else first
         return Room(first, second, self._scratch("winners", shape, work))
 
     def _scratch(self, name: str, shape: tuple[int, ...], dtype: DType) -> Array:

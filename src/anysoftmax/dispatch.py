@@ -34,7 +34,7 @@ def _of_nothing(operation: Operation, a: Admitted) -> Array:
     if not operation.reduces:
         return result
     # The maximum of nothing is an error in every library; the sum of nothing is 0.
-    return a.xp.sum(result, axis=a.axes, keepdims=True) - math.inf
+    return a.xp.sum(result, axis=a.axes, keepdims=True) + operation.of_nothing
 
 
 def _by_kernel(operation: Operation, a: Admitted, out: Array | None) -> Array | None:

@@ -207,10 +207,28 @@ def log_shares(a: Admitted, s: Slices, rest: Array) -> Array:
     return narrow(xp, y, a.dtype)
 
 
+def entropy(a: Admitted, s: Slices, rest: Array, surprise: Array) -> Array:
+    """Entropy: what a share's logarithm is on average, without its sign."""
+    xp = a.xp
+    if s.ordinary:
+        return narrow(xp, xp.log1p(rest) - surprise / (1.0 + rest), a.dtype)
+    h = _log1p(xp, rest, nothing=math.nan) - surprise / (1.0 + xp.where(rest == -1, 0.0, rest))
+    return narrow(xp, xp.where((s.peak == math.inf) & (rest > 0), math.nan, h), a.dtype)
+
+
 def finish(a: Admitted, s: Slices, rest: Array) -> Array:
     """Log-sum-exp: the peak and the logarithm of what the others add."""
     logarithm = a.xp.log1p(rest) if s.ordinary else _log1p(a.xp, rest, nothing=-math.inf)
     return narrow(a.xp, s.peak + logarithm, a.dtype)
+
+
+def terms_of_surprise(a: Admitted, s: Slices) -> Array:
+    """Add up the exponentials of each slice times their z, which is 0 or less."""
+    xp, z, e = a.xp, s.shifted, s.exponentials
+    # An exponential of 0 counts 0, though its z may be -inf.
+    memory = into(s.room.shifted)
+    finite = xp.maximum(z, DEEPEST, **memory) if s.ordinary else xp.where(e == 0, 0.0, z)
+    return stable_sum(xp, xp.multiply(e, finite, **memory), a.axes)
 
 
 def variable_of(a: Admitted, peak: Array) -> Array:

@@ -31,7 +31,9 @@ class Operation(NamedTuple):
     from the sums. Slices may be cut into parts: their peaks are joined, their sums added.
 
     `final_step` names the step of the fold that the result is made of, element by element; None if
-    it has length 1 along the axes instead of the logits' shape.
+    the axes are reduced to `length`, one axis only where that is not 1.
+    `rereads_shifted` tells that z is needed once more after its exponentials are formed.
+    `of_nothing` is the result for slices without any element.
     `tangent` makes a tangent of the result from the shares and a tangent of z; None where there is
     no such rule, and derivatives follow the steps.
     """
@@ -43,17 +45,20 @@ class Operation(NamedTuple):
     add_up: Callable[[Admitted, Slices], tuple[Array, ...]]
     conclude: Callable[..., Array]
     final_step: str | None
+    length: int = 1
+    rereads_shifted: bool = False
+    of_nothing: float = -math.inf
     tangent: Tangent | None = None
 
     @property
     def reduces(self) -> bool:
-        """Tell whether the result has length 1 along the axes."""
+        """Tell whether the result has a length of its own along the axes."""
         return self.final_step is None
 
     def result_shape(self, a: Admitted) -> tuple[int, ...]:
-        """Return the shape of the result, reduced axes kept as length 1."""
+        """Return the shape of the result, reduced axes kept as length 1 (or the result's own)."""
         lengths = enumerate(a.logits.shape)
-        return tuple(1 if self.reduces and i in a.axes else n for i, n in lengths)
+        return tuple(self.length if self.reduces and i in a.axes else n for i, n in lengths)
 
     def __call__(self, a: Admitted, room: Room = NO_ROOM) -> Array:
         """Compute the function of whole slices."""
@@ -102,6 +107,30 @@ def _conclude_logsumexp(a: Admitted, s: Slices, others: Array, winners: Array) -
     return fold.finish(a, s, fold.rest_of(a, others, winners))
 
 
+def _conclude_summary(a: Admitted, s: Slices, others: Array, winners: Array) -> Array:
+    return a.xp.concat([s.peak, fold.rest_of(a, others, winners)], axis=a.axes[0])
+
+
+def _terms_of_entropy(a: Admitted, s: Slices) -> tuple[Array, ...]:
+    surprise = fold.terms_of_surprise(a, s)  # first: what follows may use up the exponentials
+    return *fold.terms_of_rest(a, s), surprise
+
+
+def _conclude_entropy(
+    a: Admitted, s: Slices, others: Array, winners: Array, surprise: Array
+) -> Array:
+    surprise = a.xp.astype(surprise, a.work)
+    return fold.entropy(a, s, fold.rest_of(a, others, winners), surprise)
+
+
+def _tangent_of_entropy(a: Admitted, p: Array, t: Array) -> Array:
+    xp = a.xp
+    # The shares' changes add up to 0, so that any constant may be added to the logarithms.
+    logs = xp.log(xp.where(p > 0, p, 1.0))
+    changes = fold.masked(a, fold.weighed(a, p, fold.centred(a, p, t)))
+    return -xp.sum(changes * logs, axis=a.axes, keepdims=True)
+
+
 SOFTMAX = Operation(
     "softmax",
     fold.peak_of,
@@ -120,6 +149,7 @@ LOG_SOFTMAX = Operation(
     fold.terms_of_rest,
     _conclude_log_softmax,
     final_step="shifted",
+    rereads_shifted=True,
     tangent=lambda a, p, t: fold.masked(a, fold.centred(a, p, t)),
 )
 LOGSUMEXP = Operation(
@@ -137,4 +167,17 @@ WEIGHTED_LOGSUMEXP = LOGSUMEXP._replace(
     join_peaks=heaviest_among,
     lift=lambda a, heaviest, room, ordinary: lift_weighted(a, heaviest),
     tangent=None,
+)
+SUMMARY = LOGSUMEXP._replace(name="summary", conclude=_conclude_summary, length=2, tangent=None)
+ENTROPY = Operation(
+    "entropy",
+    fold.peak_of,
+    fold.peak_among,
+    partial(fold.lift, invariant=True),
+    _terms_of_entropy,
+    _conclude_entropy,
+    final_step=None,
+    rereads_shifted=True,
+    of_nothing=0.0,
+    tangent=_tangent_of_entropy,
 )

@@ -1,0 +1,218 @@
+"""The border of the losses: what logits are compared with, and what each comparison weighs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from anysoftmax.admission import (
+    Admitted,
+    admit_array,
+    admit_companion,
+    admit_real,
+    is_number,
+    require_broadcast,
+)
+from anysoftmax.arrays import (
+    Array,
+    Namespace,
+    array_namespace,
+    concrete,
+    constant,
+    default_integer,
+    describe,
+    dtype_name,
+    is_floating,
+    is_integral,
+    narrow,
+    pick,
+    smallest,
+)
+
+
+class Targets(NamedTuple):
+    """Targets and weights that fit the logits; axes of classes have length 1 where there are none.
+
+    Either `labels` are given, each within the range of classes, or `probabilities`. The weights are
+    those of the classes, of each label's class (NaN where a label that counts names none) and of
+    the slices. These and the smoothing are None where they change nothing.
+    """
+
+    labels: Array | None
+    probabilities: Array | None
+    class_weights: Array | None
+    label_weights: Array | None
+    sample_weights: Array | None
+    smoothing: Array | None
+
+    @property
+    def weighed_probabilities(self) -> Array:
+        """Return the probabilities times the weights of their classes."""
+        p, c = self.probabilities, self.class_weights
+        return p if c is None else p * c
+
+    @property
+    def totals(self) -> Array | None:
+        """Return what each slice counts in a mean, None if all count 1."""
+        factors = [w for w in (self.label_weights, self.sample_weights) if w is not None]
+        return math.prod(factors[1:], start=factors[0]) if factors else None
+
+    def idle(self, xp: Namespace, axes: tuple[int, ...]) -> Array | None:
+        """Tell which slices contribute nothing, None if all may."""
+        if self.smoothing is not None:
+            weights = self.sample_weights
+        elif self.labels is not None:
+            weights = self.totals
+        else:
+            nothing = xp.all(self.weighed_probabilities == 0, axis=axes, keepdims=True)
+            return nothing if self.sample_weights is None else nothing | (self.sample_weights == 0)
+        return None if weights is None else weights == 0
+
+
+def admit_targets(
+    a: Admitted, targets: Any, class_weights: Any, sample_weights: Any, label_smoothing: Any
+) -> Targets:
+    """Check the targets of admitted logits and bring them into one form."""
+    xp = a.xp
+    of_slices = None if sample_weights is None else _admit_sample_weights(a, sample_weights)
+    labels, valid, probabilities = _admit_either(a, targets, of_slices)
+    of_classes = None if class_weights is None else _admit_class_weights(a, class_weights)
+    of_labels = None
+    if labels is not None and of_classes is not None:
+        of_labels = pick(xp, xp.broadcast_to(of_classes, a.logits.shape), labels, a.axes)
+    if valid is not None:
+        counts = True if of_slices is None else of_slices != 0
+        of_labels = xp.ones_like(labels, dtype=a.work) if of_labels is None else of_labels
+        of_labels = xp.where(~valid & counts, math.nan, of_labels)
+    return Targets(
+        labels,
+        probabilities,
+        of_classes,
+        of_labels,
+        of_slices,
+        _admit_smoothing(a, label_smoothing),
+    )
+
+
+def _admit_either(
+    a: Admitted, targets: Any, sample_weights: Array | None
+) -> tuple[Array | None, Array | None, Array | None]:
+    """Return labels and whether they are valid, or else probabilities."""
+    xp = a.xp
+    given = admit_array(targets, "targets")
+    if is_integral(array_namespace(given), given.dtype):
+        if isinstance(targets, (int, list, tuple)):
+            given = constant(xp, given.tolist(), default_integer(xp, a.logits), a.logits)
+        labels = admit_companion(xp, "targets", given, a.logits)
+        _require_shape(labels, _slices(a), "one class number a slice of the logits")
+        return *_admit_labels(a, _as_slices(a, labels), sample_weights), None
+    if not is_floating(given.dtype):
+        raise TypeError(
+            "targets must be class numbers (integers) or probabilities (of a floating dtype):"
+            f" got {describe(targets)}"
+        )
+    probabilities = admit_companion(xp, "targets", targets, a.logits, a.work)
+    shape = tuple(a.logits.shape[:-1] if a.lone else a.logits.shape)
+    _require_shape(
+        probabilities, shape, "one probability a logit; class numbers must be of an integer dtype"
+    )
+    if a.lone:
+        probabilities = xp.expand_dims(probabilities, axis=-1)
+    return None, None, narrow(xp, probabilities, a.work)
+
+
+def _admit_labels(
+    a: Admitted, labels: Array, sample_weights: Array | None
+) -> tuple[Array, Array | None]:
+    """Return labels within the range of classes, and which of them were so."""
+    xp = a.xp
+    count = math.prod([a.logits.shape[i] for i in a.axes])
+    known = concrete(labels)
+    weights = None if sample_weights is None else concrete(sample_weights)
+    if known is not None and (sample_weights is None or weights is not None):
+        of_known = array_namespace(known)
+        wrong = (known < 0) | (known >= count)
+        if weights is not None:
+            wrong = wrong & (weights != 0)
+        if smallest(of_known.astype(~wrong, of_known.int8)) == 0:
+            first = int(of_known.broadcast_to(known, wrong.shape)[wrong][0])
+            raise IndexError(
+                f"class number {first} is out of range for {count} classes: use 0 to {count - 1};"
+                " to leave slices out, give them sample_weights of 0"
+            )
+        if sample_weights is None and smallest(known) is not None:
+            return xp.astype(labels, default_integer(xp, a.logits)), None
+    labels = xp.astype(labels, default_integer(xp, a.logits))  # what wraps here becomes negative
+    valid = (labels >= 0) & (labels < count)
+    return xp.where(valid, labels, xp.zeros_like(labels)), valid
+
+
+def _admit_class_weights(a: Admitted, class_weights: Any) -> Array:
+    xp = a.xp
+    weights, least = admit_real(xp, "class_weights", class_weights, a.logits, a.work)
+    _require_weights("class_weights", class_weights, least)
+    shape = tuple(a.logits.shape[i] for i in a.axes)
+    if not (a.lone and weights.ndim == 0):
+        _require_shape(weights, shape, "one weight a class", "class_weights")
+    kept = [n if i in a.axes else 1 for i, n in enumerate(a.logits.shape)]
+    return xp.reshape(weights, tuple(kept))
+
+
+def _admit_sample_weights(a: Admitted, sample_weights: Any) -> Array:
+    if (
+        not is_number(sample_weights)
+        and dtype_name(admit_array(sample_weights, "sample_weights").dtype) == "bool"
+    ):
+        given = admit_companion(a.xp, "sample_weights", sample_weights, a.logits)
+        sample_weights = a.xp.astype(given, a.work)
+    weights, least = admit_real(a.xp, "sample_weights", sample_weights, a.logits, a.work)
+    _require_weights("sample_weights", sample_weights, least)
+    slices = _slices(a)
+    require_broadcast("sample_weights", weights, slices, " (one weight a slice)")
+    for _ in range(len(slices) - weights.ndim):
+        weights = a.xp.expand_dims(weights, axis=0)
+    return _as_slices(a, weights)
+
+
+def _admit_smoothing(a: Admitted, smoothing: Any) -> Array | None:
+    if is_number(smoothing) and smoothing == 0:
+        return None
+    e, least = admit_real(a.xp, "label_smoothing", smoothing, a.logits, a.work)
+    greatest = smallest(-e)
+    if e.ndim:
+        raise ValueError(
+            f"label_smoothing must be one number: got {describe(smoothing)};"
+            " mix the targets yourself if it differs among slices"
+        )
+    if least is not None and greatest is not None and not (least >= 0 and greatest >= -1):
+        raise ValueError(f"label_smoothing must be from 0 to 1: got {describe(smoothing)}")
+    return e
+
+
+def _require_weights(name: str, given: Any, least: float | None) -> None:
+    if least is not None and least < 0:
+        raise ValueError(
+            f"{name} must be 0 or more: got {describe(given)}, negative ones among them"
+        )
+
+
+def _require_shape(
+    array: Array, target: tuple[int, ...], meaning: str, name: str = "targets"
+) -> None:
+    """Raise unless an array has a shape; unknown lengths get the benefit of the doubt."""
+    shape = tuple(array.shape)
+    pairs = zip(shape, target, strict=False)
+    unknown = [n for n in (*shape, *target) if not isinstance(n, int)]
+    if len(shape) != len(target) or not (unknown or all(a == b for a, b in pairs)):
+        raise ValueError(f"{name} must have the shape {target}, {meaning}: got {describe(array)}")
+
+
+def _slices(a: Admitted) -> tuple[int, ...]:
+    return tuple(n for i, n in enumerate(a.logits.shape) if i not in a.axes)
+
+
+def _as_slices(a: Admitted, array: Array) -> Array:
+    """Return an array of the slices with length 1 along the axes of the classes."""
+    for axis in sorted(a.axes):
+        array = a.xp.expand_dims(array, axis=axis)
+    return array
