@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from anysoftmax.testing.backends import Backend
 from anysoftmax.testing.bounds import Expected, expect
 from anysoftmax.testing.formats import FORMATS, Format
-from anysoftmax.testing.oracle.exact import Axis
+from anysoftmax.testing.oracle.exact import Axis, axis_numbers
 
 __all__ = [
     "FAMILIES",
@@ -306,7 +306,7 @@ def cases(
 def _draw_values(
     draw: st.DrawFn, shape: tuple[int, ...], axis: Axis, format_: Format, families: Sequence[str]
 ) -> NumpyArray:
-    axes = _normalised(axis, len(shape))
+    axes = axis_numbers(axis, len(shape))
     outer = [n for i, n in enumerate(shape) if i not in axes]
     inner = [n for i, n in enumerate(shape) if i in axes]
     number, length = math.prod(outer), math.prod(inner)
@@ -335,7 +335,7 @@ def _draw_temperature(
         return temperatures[0]
     if draw(st.booleans()):
         return draw(st.sampled_from(temperatures))
-    axes = _normalised(axis, len(shape))
+    axes = axis_numbers(axis, len(shape))
     kept = [1 if i in axes else n for i, n in enumerate(shape)]
     drawn = draw(_list(st.sampled_from(temperatures), math.prod(kept)))
     return np.asarray(format_.round(drawn)).reshape(kept)
@@ -344,12 +344,6 @@ def _draw_temperature(
 def _draw_weights(draw: st.DrawFn, shape: tuple[int, ...], format_: Format) -> NumpyArray:
     weight = st.one_of(st.just(0.0), _numbers(format_, 0.125, 100))
     return np.asarray(draw(_list(weight, math.prod(shape))), dtype=format_.carrier).reshape(shape)
-
-
-def _normalised(axis: Axis, ndim: int) -> tuple[int, ...]:
-    if axis is None or ndim == 0:
-        return tuple(range(ndim))
-    return tuple(i % ndim for i in (axis if isinstance(axis, tuple) else (axis,)))
 
 
 @st.composite

@@ -20,6 +20,8 @@ __all__ = [
     "PRECISE",
     "Exact",
     "Normalised",
+    "axis_numbers",
+    "exponential",
     "log_softmax",
     "logsumexp",
     "normalise",
@@ -125,7 +127,7 @@ def normalise(x: Any, *, axis: Axis = -1, temperature: Any = 1.0, where: Any = N
         alone = normalise(logits[None], temperature=temperature, where=where)
         return Normalised(**{name: array.reshape(()) for name, array in vars(alone).items()})
     shape = logits.shape
-    axes = _axes(axis, logits.ndim)
+    axes = axis_numbers(axis, logits.ndim)
     taking_part = np.broadcast_to(True if where is None else where, shape)
     temperatures = np.broadcast_to(np.asarray(temperature), _kept(shape, axes))
     results = [np.empty(shape, dtype=object) for _ in range(5)]
@@ -220,7 +222,7 @@ def _normalise_slice(logits: list[Exact], taking_part: list[bool], t: Exact) -> 
         return outcome(lambda i: NAN, lambda i: NAN)
     z = _scaled(logits, finite, t)
     winner = max(finite, key=lambda i: z[i])
-    exponentials = {i: _exp(z[i]) for i in finite}
+    exponentials = {i: exponential(z[i]) for i in finite}
     rest = PRECISE.fsum(exponentials[i] for i in finite if i != winner)
     log_total = PRECISE.log1p(rest)
     distance = [-z[i] if i in exponentials else INF for i in range(n)]
@@ -250,7 +252,7 @@ def _logsumexp_slice(logits: list[Exact], weights: list[Exact]) -> Exact:
     if PRECISE.isnan(m) or abs(m) == INF:
         return m
     inside = [i for i, x in enumerate(logits) if weights[i] != 0 and x != -INF]
-    terms = {i: weights[i] * _exp(logits[i] - m) for i in inside}
+    terms = {i: weights[i] * exponential(logits[i] - m) for i in inside}
     largest = max(inside, key=lambda i: terms[i])
     others = PRECISE.fsum(terms[i] for i in inside if i != largest)
     return m + PRECISE.log(terms[largest]) + PRECISE.log1p(others / terms[largest])
@@ -270,7 +272,14 @@ def _heaviest_slice(logits: list[Exact], weights: list[Exact]) -> Exact:
     return NAN if any(PRECISE.isnan(term) for term in terms) else max(terms, default=-INF)
 
 
-def _exp(z: Exact) -> Exact:
+def exponential(z: Exact) -> Exact:
+    """Return exp(z), 0 where it is below every format's smallest number by far.
+
+    Examples
+    --------
+    >>> print(exponential(-INF))
+    0.0
+    """
     return PRECISE.exp(z) if z > NEGLIGIBLE else ZERO
 
 
@@ -285,7 +294,7 @@ def _reduce(
 ) -> ExactArray:
     """Apply a function of logits and weights to every slice; a left-out element weighs 0."""
     logits = np.asarray(x)
-    axes = _axes(axis, logits.ndim)
+    axes = axis_numbers(axis, logits.ndim)
     factors = np.broadcast_to(np.asarray(1.0 if weights is None else weights), logits.shape)
     if where is not None:
         factors = np.where(where, factors, 0.0)
@@ -300,7 +309,14 @@ def _reduce(
     return result.reshape([n for i, n in enumerate(logits.shape) if i not in axes])
 
 
-def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+def axis_numbers(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return the numbers of the axes, counted from the front; a 0-d array has none.
+
+    Examples
+    --------
+    >>> axis_numbers((0, -1), 3), axis_numbers(None, 2)
+    ((0, 2), (0, 1))
+    """
     if axis is None or ndim == 0:
         return tuple(range(ndim))
     return tuple(i % ndim for i in (axis if isinstance(axis, tuple) else (axis,)))

@@ -27,6 +27,7 @@ from anysoftmax.testing.oracle.exact import (
     PRECISE,
     Axis,
     ExactArray,
+    axis_numbers,
     exact,
     logsumexp,
     normalise,
@@ -151,9 +152,7 @@ def logsumexp_gradients(
 
 def slice_indices(shape: tuple[int, ...], axis: Axis) -> Iterable[list[tuple[int, ...]]]:
     """Yield the indices of the elements of each slice, slices in row-major order."""
-    ndim = len(shape)
-    named = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = {i % ndim for i in named} if ndim else set()
+    axes = axis_numbers(axis, len(shape))
     slices: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
     for index in np.ndindex(shape):
         outer = tuple(n for i, n in enumerate(index) if i not in axes)

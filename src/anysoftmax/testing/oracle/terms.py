@@ -40,6 +40,9 @@ class Scaled:
     scale: ExactArray
     floor: ExactArray
 
+    def __add__(self, other: Scaled) -> Scaled:
+        return Scaled(self.value + other.value, self.scale + other.scale, self.floor + other.floor)
+
     def reshape(self, shape: tuple[int, ...]) -> Scaled:
         """Return the same numbers in another shape."""
         return Scaled(*(array.reshape(shape) for array in vars(self).values()))
