@@ -205,10 +205,11 @@ def allow(known: Scaled, format_: Format, *, flushes: bool = False) -> Expected:
     """
     work = FORMATS["float32"] if format_.is_16_bit else format_
     least = work.smallest_normal if flushes else work.smallest_subnormal
-    allowed = known.scale * work.unit_roundoff + known.floor * least
-    if format_.is_16_bit:
-        for i in np.ndindex(allowed.shape):
-            if PRECISE.isfinite(known.value[i]):
+    allowed = np.full(known.value.shape, ZERO, dtype=object)
+    for i in np.ndindex(allowed.shape):
+        if PRECISE.isfinite(known.value[i]):
+            allowed[i] = known.scale[i] * work.unit_roundoff + known.floor[i] * least
+            if format_.is_16_bit:
                 ulp = format_.ulp(known.value[i])
                 allowed[i] = max(PRECISE.mpf("0.51") * ulp, ulp / 2 + allowed[i])
     return Expected(known.value, allowed, format_)

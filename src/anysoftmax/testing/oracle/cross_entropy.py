@@ -237,9 +237,11 @@ class _Batch:
         s = sample.weight if weight is None else weight
         if s == 0:
             return loss
-        if sample.astray or (self.smoothing != 0 and not sample.inside):
-            loss.add(NAN if sample.astray else INF, ZERO)
+        if sample.astray:
+            loss.add(NAN, ZERO)
             return loss
+        if self.smoothing != 0 and not sample.inside:
+            loss.add(INF, ZERO)  # what is spread over nothing
         for part in sample.parts:
             for k, coefficient in part.items():
                 self._add(loss, sample, k, s * self.c[k] * coefficient)

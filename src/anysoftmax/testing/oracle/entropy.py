@@ -111,11 +111,10 @@ def _add_divergence(total: Terms, p: Normalised, q: Normalised, i: Index) -> Non
         total.add(NAN, ZERO)
     elif p_i == 0:
         total.add(q_i, _error(q, i))
-    elif q_i == 0:
-        total.add(INF, ZERO)
     else:
+        # q may be below every format's smallest number, and its logarithm finite.
         d = p.log_softmax[i] - q.log_softmax[i]
-        total.add(p_i * (d + PRECISE.expm1(-d)), _error(p, i))
+        total.add(p_i * (d + PRECISE.expm1(-min(d, FARTHEST**2))), _error(p, i))
         for known in (p, q):
             total.blur((q_i - p_i) * known.log_softmax[i], _log_error(known, i))
         total.lose(2 + (abs(d) if p_i < PERISHABLE else 0))

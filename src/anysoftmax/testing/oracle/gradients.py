@@ -153,8 +153,8 @@ def logsumexp_gradients(
 def slice_indices(shape: tuple[int, ...], axis: Axis) -> Iterable[list[tuple[int, ...]]]:
     """Yield the indices of the elements of each slice, slices in row-major order."""
     axes = axis_numbers(axis, len(shape))
-    slices: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
-    for index in np.ndindex(shape):
-        outer = tuple(n for i, n in enumerate(index) if i not in axes)
-        slices.setdefault(outer, []).append(index)
+    outer = [n for i, n in enumerate(shape) if i not in axes]
+    slices: dict[tuple[int, ...], list[tuple[int, ...]]] = {i: [] for i in np.ndindex(*outer)}
+    for index in np.ndindex(*shape):
+        slices[tuple(n for i, n in enumerate(index) if i not in axes)].append(index)
     return slices.values()

@@ -41,7 +41,9 @@ class Scaled:
     floor: ExactArray
 
     def __add__(self, other: Scaled) -> Scaled:
-        return Scaled(self.value + other.value, self.scale + other.scale, self.floor + other.floor)
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        # The sum of two 0-d arrays of objects is no array.
+        return Scaled(*(np.asarray(a + b, dtype=object) for a, b in pairs))
 
     def reshape(self, shape: tuple[int, ...]) -> Scaled:
         """Return the same numbers in another shape."""
