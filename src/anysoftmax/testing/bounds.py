@@ -267,8 +267,9 @@ def _share(got: Any, expected: Expected, i: Any, *, flushes: bool, times: float)
         # Rounding away from zero may carry a value beyond the largest number.
         overflows = abs(value) + allowed >= format_.largest + format_.ulp(format_.largest) / 2
         return ZERO if overflows and (number > 0) == (value > 0) else too_much
-    if flushes and abs(value) < FLUSH_MARGIN * format_.smallest_normal:
-        return ZERO if abs(number) <= FLUSH_MARGIN * format_.smallest_normal else too_much
+    flushed = FLUSH_MARGIN * format_.smallest_normal
+    if flushes and abs(value) < flushed and abs(number) <= flushed:
+        return ZERO
     error = abs(number - value)
     if error == 0:
         return ZERO

@@ -46,10 +46,15 @@ def with_targets(
     least_weight : float
         The least that a weight of a class or sample may be.
     strays : bool
-        Whether targets may name classes that take no part, and probabilities be negative.
+        Whether targets may name classes that take no part, and probabilities be negative: then
+        losses may be infinite.
     """
     case = draw(cases)
     sensible = not strays or draw(st.booleans())
+    if sensible and case.where is not None:
+        # Where every class is masked, each target is.
+        alive = case.by_slice(case.taking_part).any(axis=1, keepdims=True)
+        case = case.but(where=case.of_slices(case.by_slice(case.taking_part) | ~alive))
     kind = draw(st.sampled_from(kinds)) if math.prod(case.classes) else "probabilities"
     drawing = _labels if kind == "labels" else _probabilities
     second = drawing(draw, case, backend, sensible=sensible)
