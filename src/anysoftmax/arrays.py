@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64", "float96", "float128"})
@@ -208,23 +209,60 @@ def into(memory: Array | None) -> dict[str, Array]:
 def derived(
     values: tuple[Array, ...],
     variable: Array,
-    mask: Array | None,
-    tangents: Callable[[tuple[Array, ...], Array, Array | None], tuple[Array, ...]],
+    constants: Any,
+    tangents: Callable[[tuple[Array, ...], Array, Any], tuple[Array, ...]],
 ) -> tuple[Array, ...]:
     """Return JAX's constants `values` as functions of `variable`.
 
-    `tangents` takes the values, a tangent of the variable, to which it is linear, and the mask: the
-    rule must not hold traced arrays of its own. What it makes of the values is differentiated by
-    the same rule again.
+    `tangents` takes the values, a tangent of the variable, to which it is linear, and further
+    constants: the rule must not hold traced arrays of its own. What it makes of the values is
+    differentiated by the same rule again.
     """
-    function = sys.modules["jax"].custom_jvp(lambda values, variable, mask: values)
+    function = sys.modules["jax"].custom_jvp(lambda values, variable, constants: values)
 
     @function.defjvp  # type: ignore[untyped-decorator]
     def rule(primals: Any, directions: Any) -> Any:
         results = function(*primals)
         return results, tangents(results, directions[1], primals[2])
 
-    return function(values, variable, mask)  # type: ignore[no-any-return]
+    return function(values, variable, constants)  # type: ignore[no-any-return]
+
+
+def with_pull_back(
+    x: Array,
+    value: Callable[[Array], Array],
+    pull_back: Callable[[Array, Array], Array],
+    steps: Callable[[Array], Array],
+) -> Array:
+    """Return a value of a PyTorch tensor, whose derivative is pulled back by a formula.
+
+    `pull_back` takes the tensor and the cotangent; it is differentiated itself for further
+    derivatives. Where PyTorch transforms functions or differentiates forwards or compiles, it has
+    to see the `steps`, which make the same value.
+    """
+    torch = sys.modules["torch"]
+    if torch.compiler.is_compiling() or not x.requires_grad or _is_transformed(x):
+        return steps(x)
+
+    return _pulled_back().apply(x, value, pull_back)
+
+
+@cache
+def _pulled_back() -> Any:
+    """Return PyTorch's means to give a derivative of one's own."""
+
+    class PulledBack(sys.modules["torch"].autograd.Function):  # type: ignore[misc]
+        @staticmethod
+        def forward(context: Any, x: Array, value: Any, pull_back: Any) -> Array:
+            context.save_for_backward(x)
+            context.pull_back = pull_back
+            return value(x)
+
+        @staticmethod
+        def backward(context: Any, g: Array) -> tuple[Array, None, None]:
+            return context.pull_back(*context.saved_tensors, g), None, None
+
+    return PulledBack
 
 
 def smallest(x: Array) -> float | None:
@@ -262,12 +300,18 @@ def is_differentiated(*arrays: Array | None) -> bool:
     return is_traced(*given) or any(_is_torch(x) and _is_recorded(x) for x in given)
 
 
-def pick(xp: Namespace, x: Array, places: Array, axes: tuple[int, ...]) -> Array:
+def pick(
+    xp: Namespace, x: Array, places: Array, axes: tuple[int, ...], *, constant: bool = False
+) -> Array:
     """Return the element at a place of each slice; the axes stay as length 1.
 
-    A place is a number in row-major order of the axes, and within their range.
+    A place is a number in row-major order of the axes, and within their range. `constant` tells
+    that no derivatives are taken by `x`.
     """
-    if _has_indices(xp, x, axes):
+    # Dask and Cubed, whose arrays are cut, can't access elements by their indices. XLA can, but
+    # the derivative of a choice is part of the arithmetic, that of an access a walk of its own.
+    indexed = hasattr(xp, "take_along_axis") and (constant or not _is_jax(x))
+    if indexed and len(axes) == 1 and x.shape[axes[0]] != 0:
         return xp.take_along_axis(x, places, axis=axes[0])
     found = xp.where(numbered(xp, x, axes) == places, x, xp.zeros_like(x))
     return xp.sum(found, axis=axes, keepdims=True, dtype=x.dtype)
@@ -276,14 +320,25 @@ def pick(xp: Namespace, x: Array, places: Array, axes: tuple[int, ...]) -> Array
 def replaced(
     xp: Namespace, x: Array, places: Array, values: Array | float, axes: tuple[int, ...]
 ) -> Array:
-    """Return `x`, which nothing else may hold, with the element at a place of each slice replaced.
+    """Return `x` with the element at a place of each slice replaced, in its own memory if possible.
 
     Places are as for `pick`.
     """
-    if is_numpy(x) and len(axes) == 1:
-        xp.put_along_axis(x, places, values, axis=axes[0])
-        return x
+    if is_writable(x) and len(axes) == 1:
+        if is_numpy(x):
+            xp.put_along_axis(x, places, values, axis=axes[0])
+            return x
+        return x.scatter_(axes[0], places, values)
     return xp.where(numbered(xp, x, axes) == places, values, x)
+
+
+def is_writable(x: Array) -> bool:
+    """Tell whether an array of one's own may be written to: nothing else watches it."""
+    if is_numpy(x):
+        return True
+    return _is_torch(x) and not (
+        x.device.type != "cpu" or is_compiling(x) or _is_recorded(x) or _is_transformed(x)
+    )
 
 
 def numbered(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
@@ -329,18 +384,6 @@ def _place_of_new(xp: Namespace, like: Array) -> dict[str, Any]:
     return {"spec": like.spec} if xp.__name__ == "cubed" else _place(xp, like)
 
 
-def _has_indices(xp: Namespace, x: Array, axes: tuple[int, ...]) -> bool:
-    """Tell whether the library can take elements by their indices, and does it well."""
-    # XLA makes a choice part of the arithmetic, but not an access to memory. Dask and Cubed, whose
-    # arrays are cut, have no such access at all.
-    return (
-        len(axes) == 1
-        and x.shape[axes[0]] != 0
-        and not _is_jax(x)
-        and hasattr(xp, "take_along_axis")
-    )
-
-
 def _is_jax(x: Array) -> bool:
     jax = sys.modules.get("jax")
     return jax is not None and hasattr(jax, "Array") and isinstance(x, jax.Array)
@@ -351,6 +394,12 @@ def _is_recorded(x: Array) -> bool:
     torch = sys.modules["torch"]
     if x.requires_grad or torch.compiler.is_compiling():
         return bool(x.requires_grad and torch.is_grad_enabled())
+    return _is_transformed(x)
+
+
+def _is_transformed(x: Array) -> bool:
+    """Tell whether PyTorch transforms a function of a tensor, or differentiates it forwards."""
+    torch = sys.modules["torch"]
     return bool(
         torch._C._are_functorch_transforms_active()  # noqa: SLF001 - it has no public name
         or torch.autograd.forward_ad.unpack_dual(x).tangent is not None

@@ -239,10 +239,10 @@ def cross_entropy_grad(
         temperature=temperature,
         where=where,
     )
-    xp, scale = a.xp, None
+    xp, scale = a.xp, constant(a.xp, 1.0, a.work, a.logits)
     if reduction == "mean":
         weight = _total_weight(a, b)
-        scale = xp.where(weight == 0, 0.0, 1.0 / xp.where(weight == 0, 1.0, weight))
+        scale = xp.where(weight == 0, 0.0, scale / xp.where(weight == 0, 1.0, weight))
     x = derivatives(a, b, scale)
     if a.lone:
         x = xp.squeeze(x, axis=-1)

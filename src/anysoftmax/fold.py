@@ -171,7 +171,14 @@ def terms_of_rest(a: Admitted, s: Slices) -> tuple[Array, Array]:
     # Not where z is 0: under jit XLA may judge the two uses below differently, if z is subnormal.
     winners = xp.floor(e, **into(s.room.winners))
     others = xp.subtract(e, winners, **into(s.room.exponentials))
-    return stable_sum(xp, others, a.axes), stable_sum(xp, winners, a.axes)
+    if not is_compiled_by_xla(e) or a.weights is not None:
+        return stable_sum(xp, others, a.axes), stable_sum(xp, winners, a.axes)
+    sum_of_others = stable_sum(xp, others, a.axes)
+    # On the CPU XLA makes one loop of two sums, several times as slow as two. It can't, where the
+    # second has to wait for the first: no sum of exponentials is below 0, which XLA can't know.
+    peak = xp.where(sum_of_others < 0, xp.astype(sum_of_others, a.work), s.peak)
+    again = lift(a, peak, NO_ROOM, ordinary=s.ordinary, invariant=False)
+    return sum_of_others, xp.sum(xp.floor(again.exponentials), axis=a.axes, keepdims=True)
 
 
 def rest_of(a: Admitted, others: Array, winners: Array) -> Array:

@@ -23,19 +23,15 @@ from anysoftmax.admission import Admitted
 from anysoftmax.arrays import (
     Array,
     Namespace,
-    into,
     is_differentiated,
-    is_numpy,
     numbered,
     pick,
-    replaced,
-    stop_gradient,
 )
 from anysoftmax.dispatch import compute
-from anysoftmax.fold import NO_ROOM
-from anysoftmax.operations import LOG_SOFTMAX, SOFTMAX, SUMMARY
+from anysoftmax.operations import SOFTMAX
 from anysoftmax.pull_backs import divided, pull_back_log_softmax
 from anysoftmax.summation import stable_sum
+from anysoftmax.surprisals import derivatives_of_labels, surprisals, surprisals_of_labels
 from anysoftmax.targets import Targets
 
 
@@ -46,50 +42,31 @@ def losses(a: Admitted, targets: Targets) -> Array:
     if is_differentiated(a.logits, a.temperature):
         a = _without_idle(a, targets)
     if labels is not None and e is None:
-        loss = _product(xp, targets.label_weights, _surprisals_of_labels(a, labels))
+        loss = _product(xp, targets.label_weights, surprisals_of_labels(a, labels))
     else:
-        surprisals = _surprisals(a)
+        of_classes = surprisals(a)
         if labels is not None:
-            loss = _product(xp, targets.label_weights, pick(xp, surprisals, labels, a.axes))
+            loss = _product(xp, targets.label_weights, pick(xp, of_classes, labels, a.axes))
         else:
-            loss = _sum(a, _product(xp, targets.weighed_probabilities, surprisals))
+            loss = _sum(a, _product(xp, targets.weighed_probabilities, of_classes))
     if e is not None:
-        loss = _product(xp, 1.0 - e, loss) + _product(xp, e, _spread(a, targets, surprisals))
+        loss = _product(xp, 1.0 - e, loss) + _product(xp, e, _spread(a, targets, of_classes))
     return _product(xp, targets.sample_weights, loss)
 
 
-def derivatives(a: Admitted, targets: Targets, scale: Array | None) -> Array:
+def derivatives(a: Admitted, targets: Targets, scale: Array) -> Array:
     """Return the derivative of each slice's loss by its logits, times the scale of the slice."""
     a = a._replace(dtype=a.work, lone=False)
     xp = a.xp
     if targets.labels is not None and targets.smoothing is None:
-        x = _derivatives_of_labels(a, targets, scale)
-    else:
-        taking_part = _taking_part(a)
-        k = xp.where(taking_part, _coefficients(a, targets, taking_part), 0.0)
-        if scale is not None:
-            k = _product(xp, scale, k)
-        idle = ~xp.any(k != 0, axis=a.axes, keepdims=True)
-        p = xp.where(idle, 0.0, compute(SOFTMAX, a))
-        x = pull_back_log_softmax(xp, p, -k, a.axes)
-    return divided(xp, x, a.temperature)
-
-
-def _derivatives_of_labels(a: Admitted, targets: Targets, scale: Array | None) -> Array:
-    xp, labels = a.xp, targets.labels
-    factor = xp.astype(_taking_part(_chosen(a, labels)), a.work)
-    for weight in (targets.label_weights, targets.sample_weights, scale):
-        factor = factor if weight is None else _product(xp, factor, weight)
-    # 1 - p of the label is what the others have, which does not cancel.
-    x = replaced(xp, compute(SOFTMAX, a), labels, 0.0, a.axes)
-    others = _sum(a, x)
-    x = replaced(xp, x, labels, -others, a.axes)
-    x = xp.multiply(x, factor, **into(x if is_numpy(x) else None))
-    idle = factor == 0
-    # What weighs nothing has derivatives of 0, though its slice may be NaN.
-    if is_numpy(x) and not xp.any(idle & xp.isnan(others)):
-        return x
-    return xp.where(idle, 0.0, x)
+        totals = targets.totals
+        factor = scale if totals is None else _product(xp, totals, scale)
+        return derivatives_of_labels(a, targets.labels, factor)
+    taking_part = _taking_part(a)
+    k = _product(xp, scale, xp.where(taking_part, _coefficients(a, targets, taking_part), 0.0))
+    idle = ~xp.any(k != 0, axis=a.axes, keepdims=True)
+    p = xp.where(idle, 0.0, compute(SOFTMAX, a))
+    return divided(xp, pull_back_log_softmax(xp, p, -k, a.axes), a.temperature)
 
 
 def _coefficients(a: Admitted, targets: Targets, taking_part: Array) -> Array:
@@ -107,52 +84,15 @@ def _coefficients(a: Admitted, targets: Targets, taking_part: Array) -> Array:
     return k if targets.sample_weights is None else _product(xp, targets.sample_weights, k)
 
 
-def _spread(a: Admitted, targets: Targets, surprisals: Array) -> Array:
+def _spread(a: Admitted, targets: Targets, of_classes: Array) -> Array:
     """Return the mean of the weighed surprisals of all classes that take part."""
     xp = a.xp
     taking_part = _taking_part(a)
     if targets.class_weights is not None:
-        surprisals = _product(xp, targets.class_weights, surprisals)
-    total = _sum(a, xp.where(taking_part, surprisals, 0.0))
+        of_classes = _product(xp, targets.class_weights, of_classes)
+    total = _sum(a, xp.where(taking_part, of_classes, 0.0))
     number = _count(a, taking_part)
     return xp.where(number == 0, math.inf, total / xp.where(number == 0, 1.0, number))
-
-
-def _surprisals_of_labels(a: Admitted, labels: Array) -> Array:
-    """Return -log p of each slice's label."""
-    xp = a.xp
-    differentiated = is_differentiated(a.logits, a.temperature)
-    if differentiated or len(a.axes) > 1 or 0 in a.logits.shape:
-        return pick(xp, _surprisals(a), labels, a.axes)
-    # Nothing of the size of the logits is made: a summary and the label's logit are enough.
-    summary = compute(SUMMARY, a)
-    peak, rest = (pick(xp, summary, xp.full_like(labels, i), a.axes) for i in (0, 1))
-    chosen = fold.participants(_chosen(a, labels))
-    ordinary = fold.is_ordinary(chosen, peak)
-    slices = fold.lift(chosen, peak, NO_ROOM, ordinary=ordinary, invariant=True)
-    return _surprisal(xp, fold.log_shares(chosen, slices, rest), peak)
-
-
-def _surprisals(a: Admitted) -> Array:
-    """Return -log p of every class."""
-    y = compute(LOG_SOFTMAX, a)
-    if 0 in a.logits.shape:
-        return y
-    return _surprisal(a.xp, y, stop_gradient(fold.peak_of(fold.participants(a))))
-
-
-def _surprisal(xp: Namespace, y: Array, peak: Array) -> Array:
-    """Return -y, infinite where nothing takes part in a slice; a constant where it is infinite."""
-    return xp.where((y == -math.inf) | (peak == -math.inf), math.inf, 0.0 - y)
-
-
-def _chosen(a: Admitted, labels: Array) -> Admitted:
-    """Return the logits and the mask of the labels alone."""
-    xp = a.xp
-    where = a.where
-    if where is not None:
-        where = pick(xp, xp.broadcast_to(where, a.logits.shape), labels, a.axes)
-    return a._replace(logits=pick(xp, a.logits, labels, a.axes), where=where)
 
 
 def _without_idle(a: Admitted, targets: Targets) -> Admitted:

@@ -33,6 +33,7 @@ class Operation(NamedTuple):
     `final_step` names the step of the fold that the result is made of, element by element; None if
     the axes are reduced to `length`, one axis only where that is not 1.
     `rereads_shifted` tells that z is needed once more after its exponentials are formed.
+    `total` makes the sum of all exponentials of what was added up.
     `of_nothing` is the result for slices without any element.
     `tangent` makes a tangent of the result from the shares and a tangent of z; None where there is
     no such rule, and derivatives follow the steps.
@@ -44,6 +45,7 @@ class Operation(NamedTuple):
     lift: Callable[..., Slices]
     add_up: Callable[[Admitted, Slices], tuple[Array, ...]]
     conclude: Callable[..., Array]
+    total: Callable[..., Array]
     final_step: str | None
     length: int = 1
     rereads_shifted: bool = False
@@ -70,7 +72,7 @@ class Operation(NamedTuple):
         return self.conclude(a, slices, *self.add_up(a, slices))
 
     def _by_rule(self, a: Admitted, peak: Array, tangent: Tangent) -> Array:
-        """Compute the function together with the shares, of which all derivatives are made."""
+        """Compute the function together with the shares, of which JAX makes all derivatives."""
         constants = {
             name: stop_gradient(array)
             for name in ("logits", "temperature")
@@ -80,11 +82,12 @@ class Operation(NamedTuple):
 
         def values(*, ordinary: bool) -> tuple[Array, Array]:
             s = self.lift(fixed, peak, NO_ROOM, ordinary=ordinary)
-            y = self.conclude(fixed, s, *self.add_up(fixed, s))
-            p = fold.shares(fixed, s, fold.total_of(fixed, s))
-            if self.reduces and not ordinary:  # no share of nothing: the derivatives are 0
-                p = a.xp.where(y == -math.inf, 0.0, p)
-            return y, p
+            sums = self.add_up(fixed, s)
+            total = self.total(fixed, *sums)
+            p = fold.shares(fixed, s, total)
+            if not ordinary:  # no share of nothing: the derivatives are 0
+                p = a.xp.where(total == 0, 0.0, p)
+            return self.conclude(fixed, s, *sums), p
 
         def tangents(values: tuple[Array, ...], t: Array, mask: Array | None) -> tuple[Array, ...]:
             b, (_, p) = a._replace(where=mask), values
@@ -97,6 +100,10 @@ class Operation(NamedTuple):
         )
         y, _ = derived(computed, fold.variable_of(a, peak), a.where, tangents)
         return narrow(a.xp, y, a.dtype)
+
+
+def _total_of_rest(a: Admitted, others: Array, winners: Array, *_: Array) -> Array:
+    return 1.0 + fold.rest_of(a, others, winners)
 
 
 def _conclude_log_softmax(a: Admitted, s: Slices, others: Array, winners: Array) -> Array:
@@ -138,6 +145,7 @@ SOFTMAX = Operation(
     partial(fold.lift, invariant=True),
     lambda a, s: (fold.total_of(a, s),),
     fold.shares,
+    lambda a, total: total,
     final_step="exponentials",
     tangent=lambda a, p, t: fold.masked(a, fold.weighed(a, p, fold.centred(a, p, t))),
 )
@@ -148,6 +156,7 @@ LOG_SOFTMAX = Operation(
     partial(fold.lift, invariant=True),
     fold.terms_of_rest,
     _conclude_log_softmax,
+    _total_of_rest,
     final_step="shifted",
     rereads_shifted=True,
     tangent=lambda a, p, t: fold.masked(a, fold.centred(a, p, t)),
@@ -159,6 +168,7 @@ LOGSUMEXP = Operation(
     partial(fold.lift, invariant=False),
     fold.terms_of_rest,
     _conclude_logsumexp,
+    _total_of_rest,
     final_step=None,
     tangent=fold.mean,
 )
@@ -176,6 +186,7 @@ ENTROPY = Operation(
     partial(fold.lift, invariant=True),
     _terms_of_entropy,
     _conclude_entropy,
+    _total_of_rest,
     final_step=None,
     rereads_shifted=True,
     of_nothing=0.0,

@@ -11,6 +11,9 @@ half,
     \text{log-softmax:}\quad \dot x_i = \frac{1}{T} \Bigl(g_i - p_i \sum_j g_j\Bigr), \qquad
     \dot x_w = \frac{1}{T} \Bigl(g_w \sum_{j \ne w} p_j - p_w \sum_{j \ne w} g_j\Bigr).
 
+    \text{surprisal of label t:}\quad \dot x_i = \frac{1}{T} p_i\, g, \qquad
+    \dot x_t = -\frac{1}{T} \sum_{i \ne t} p_i\, g.
+
 These are the textbook's, rearranged so that no term contains :math:`1 - p_w`, which keeps no digit
 if :math:`p_w` is 1 to rounding. Without a sure winner :math:`g_w` is 0 in the first.
 """
@@ -19,7 +22,7 @@ from __future__ import annotations
 
 import math
 
-from anysoftmax.arrays import Array, Namespace
+from anysoftmax.arrays import Array, Namespace, into, is_writable, replaced
 from anysoftmax.summation import stable_sum
 
 
@@ -38,6 +41,24 @@ def pull_back_log_softmax(xp: Namespace, p: Array, g: Array, axes: tuple[int, ..
     others = _sum(xp, xp.where(sure, 0.0, g), axes)
     rest = _sum(xp, xp.where(sure, 0.0, p), axes)
     return xp.where(sure, rest * g - p * others, g - p * (others + winner))
+
+
+def pull_back_label(
+    xp: Namespace, p: Array, labels: Array, g: Array, axes: tuple[int, ...]
+) -> Array:
+    """Return the derivative by z of the surprisals of labels from the shares, in their memory.
+
+    A slice whose cotangent g is 0 has derivatives of 0, though it may hold NaN.
+    """
+    owned = is_writable(p)
+    p = replaced(xp, p, labels, 0.0, axes)
+    others = _sum(xp, p, axes)
+    p = replaced(xp, p, labels, -others, axes)
+    x = xp.multiply(p, g, **into(p if owned else None))
+    idle = g == 0
+    if owned and not xp.any(idle & xp.isnan(others)):
+        return x
+    return xp.where(idle, 0.0, x)
 
 
 def divided(xp: Namespace, x: Array, temperature: Array | None) -> Array:
