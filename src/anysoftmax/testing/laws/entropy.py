@@ -8,6 +8,7 @@ import numpy as np
 
 from anysoftmax.testing.backends import Backend
 from anysoftmax.testing.bounds import judge
+from anysoftmax.testing.formats import FORMATS
 from anysoftmax.testing.laws.law import law
 from anysoftmax.testing.strategies import (
     NORMALISABLE,
@@ -87,6 +88,14 @@ def divergence_sign(backend: Backend, functions: Any) -> None:
     values = np.asarray([[0.5, 2.0, -1.0, -np.inf]], dtype=np.float32)
     shifted = Case(values, "float32", second=values + 4)
     assert (shifted.call(backend, functions, "kl_divergence") == 0).all(), "shifted"
+    # Of neighbours a sum of terms of both signs is below 0 as often as not.
+    rng = np.random.default_rng(14)
+    for dtype in backend.some(name for name in backend.dtypes if not FORMATS[name].is_16_bit):
+        rows = rng.normal(size=(64, 5)).astype(dtype)
+        beside = Case(rows, dtype, second=rows + rng.integers(-2, 3, rows.shape) * np.spacing(rows))
+        got = beside.call(backend, functions, "kl_divergence")
+        judge(got, beside.expect(backend, "kl_divergence"), flushes=backend.flushes_subnormals)
+        assert (got >= 0).all(), f"divergence {got}"
 
 
 def _participants(case: Case) -> Any:

@@ -91,6 +91,7 @@ SPECIAL_LOSSES = (
     SpecialCase("shares that sum to 2", (-INF, 0, 0), (0, 1, 1), 2 * LOG_2),
     SpecialCase("negative share", (-INF, 0, 0), (0, -1, 0), -LOG_2),
     SpecialCase("negative share at -inf", (-INF, 0, 0), (-1, 0, 0), -INF),
+    SpecialCase("shares of both signs at -inf", (-INF, -INF, 0), (1, -1, 0), NAN),
     SpecialCase("share of NaN", (-INF, 0, 0), (0, NAN, 1), NAN),
     SpecialCase("shares, NaN", (0, NAN, 0), (0.5, 0.5, 0), NAN),
     SpecialCase("shares, all masked", (0, 0, 0), (0.5, 0.5, 0), INF, NOTHING),
