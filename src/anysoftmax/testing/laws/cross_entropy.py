@@ -54,9 +54,11 @@ def cross_entropy_accuracy(backend: Backend, functions: Any) -> None:
     for number, (shape, axis) in enumerate(backend.some(s for s in SHAPES if 0 not in s[0])):
         values = np.cos(7 * np.arange(np.prod(shape), dtype=np.float32)).reshape(shape)
         case = Case(values, "float32", axis).suited("cross_entropy")
-        weights = 1 + np.arange(np.prod(case.classes), dtype=np.float32).reshape(case.classes) / 4
+        weights = np.linspace(1, 2, int(np.prod(case.classes))).reshape(case.classes)
         reduction = ("mean", "sum", "none")[number % 3]
-        case = case.but(class_weights=weights, label_smoothing=0.25, reduction=reduction)
+        case = case.but(
+            class_weights=case.format.round(weights), label_smoothing=0.25, reduction=reduction
+        )
         judge(case.call(backend, functions, "cross_entropy"), case.expect(backend, "cross_entropy"))
 
 
