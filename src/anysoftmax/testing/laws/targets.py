@@ -36,22 +36,26 @@ def labels_out_of_range(backend: Backend, functions: Any) -> None:
     # As 32 bits these are 0, 1 and 2, and as signed 64 bits the last one is -1.
     wrong |= {"int64": (2**32, 2**32 + 1, -(2**32) + 2), "uint64": (2**32, 2**64 - 1)}
     known = not (backend.lazy or backend.traced)
-    for dtype in [name for name in wrong if name in backend.integers]:
-        for label in wrong[dtype] if backend.cost <= 2 else wrong[dtype][:1]:
-            for smoothing in (0.0, 0.1, 1.0) if dtype == "int32" else (0.0,):
-                labels = np.asarray([1, label], dtype=dtype)
-                case = Case(LOGITS, "float32", second=labels, label_smoothing=smoothing)
-                what = f"label {label} of 3 classes, smoothing {smoothing}"
-                if known:
-                    for function in LOSSES if backend.reports_errors else ():
-                        call = partial(case.call, backend, functions, function)
-                        expect_error((IndexError,), (str(label), "3"), call)
-                    continue
-                losses = case.but(reduction="none").call(backend, functions, "cross_entropy")
-                assert np.isnan(losses[1]), f"{what}: {losses}"
-                assert np.isfinite(losses[0]), f"{what}: {losses}"
-                mean = case.call(backend, functions, "cross_entropy")
-                assert np.isnan(mean), f"{what}: the mean is {mean}"
+    ways = [
+        (np.asarray([1, label], dtype=dtype), smoothing)
+        for dtype in wrong
+        if dtype in backend.integers
+        for label in (wrong[dtype] if backend.cost <= 2 else wrong[dtype][:1])
+        for smoothing in ((0.0, 0.1, 1.0) if dtype == "int32" else (0.0,))
+    ]
+    for labels, smoothing in backend.some(ways):
+        case = Case(LOGITS, "float32", second=labels, label_smoothing=smoothing)
+        what = f"label {labels[1]} of 3 classes, smoothing {smoothing}"
+        if known:
+            for function in LOSSES if backend.reports_errors else ():
+                call = partial(case.call, backend, functions, function)
+                expect_error((IndexError,), (str(labels[1]), "3"), call)
+            continue
+        losses = case.but(reduction="none").call(backend, functions, "cross_entropy")
+        assert np.isnan(losses[1]), f"{what}: {losses}"
+        assert np.isfinite(losses[0]), f"{what}: {losses}"
+        mean = case.call(backend, functions, "cross_entropy")
+        assert np.isnan(mean), f"{what}: the mean is {mean}"
 
 
 @law(fault="an option of a loss that makes no sense is accepted", applies=_reports)
@@ -129,6 +133,9 @@ def refused_targets(backend: Backend, functions: Any) -> None:
         expect_error((ValueError,), ("(2, 4)",), call)
         call = _calls(backend, getattr(functions, function), LOGITS > 0)
         expect_error((TypeError,), ("bool",), call)
+        if backend.has_complex:
+            call = _calls(backend, getattr(functions, function), LOGITS.astype(np.complex64))
+            expect_error((TypeError,), ("complex64",), call)
 
 
 @law(

@@ -24,6 +24,7 @@ import numpy as np
 
 from anysoftmax.testing.oracle.exact import (
     INF,
+    ONE,
     PRECISE,
     Axis,
     ExactArray,
@@ -72,6 +73,9 @@ def normalise_gradients(
     logits = np.asarray(x)
     g = exact(np.broadcast_to(np.asarray(cotangent), logits.shape))
     known = normalise(logits, axis=axis, temperature=temperature, where=where)
+    # Each term of a slice may lose a smallest number times its cotangent, divided by T.
+    coldest = min((t for t in known.temperature.ravel() if t > 0), default=ONE)
+    lost = max([ONE, *(abs(c) for c in g.ravel())]) / min(ONE, coldest)
     by_logits = nothing(logits.shape)
     by_temperature = []
     for indices in slice_indices(logits.shape, axis):
@@ -80,14 +84,12 @@ def normalise_gradients(
         if any(known.temperature[i] in {0, INF} for i in indices):
             continue
         inside = [i for i in indices if known.distance[i] != INF]
-        coldest = min((known.temperature[i] for i in inside), default=1)
-        lost = max([1, *(abs(g[i]) for i in inside)]) / min(1, coldest)
         for i in inside:
             entry = Terms()
             for j in inside:
                 if i != j:
                     _add_terms(function, known, g, i, j, entry, over_t)
-            entry.lose(len(inside) * lost)
+            entry.lose(len(indices) * lost)
             over_t.lose(lost)
             by_logits.put(i, entry)
     return {"x": by_logits, "temperature": stacked(by_temperature)}

@@ -52,8 +52,8 @@ def with_targets(
     case = draw(cases)
     sensible = not strays or draw(st.booleans())
     if sensible and case.where is not None:
-        # Where every class is masked, each target is.
-        alive = case.by_slice(case.taking_part).any(axis=1, keepdims=True)
+        # Where no class takes part, each target is masked.
+        alive = case.by_slice(_inside(case)).any(axis=1, keepdims=True)
         case = case.but(where=case.of_slices(case.by_slice(case.taking_part) | ~alive))
     kind = draw(st.sampled_from(kinds)) if math.prod(case.classes) else "probabilities"
     drawing = _labels if kind == "labels" else _probabilities
@@ -120,8 +120,11 @@ def with_second_logits(
         steps = _array(draw, st.integers(-2, 2).map(float), case.values.shape)
         finite = np.where(np.isfinite(case.values), case.values, 0)
         ulps = np.asarray([float(case.format.ulp(x)) for x in finite.ravel().tolist()])
-        moved = case.values + (steps * ulps.reshape(finite.shape)).astype(case.values.dtype)
-        return case.but(second=case.format.round(moved))
+        with np.errstate(over="ignore"):
+            moved = case.format.round(
+                case.values.astype(np.float64) + steps * ulps.reshape(finite.shape)
+            )
+        return case.but(second=np.where(np.isfinite(moved), moved, case.values))
     table = case.by_slice(case.values)
     order = draw(st.permutations(range(table.shape[1])))
     return case.but(second=case.of_slices(table[:, list(order)]))
