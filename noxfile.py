@@ -102,7 +102,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def accuracy(session: nox.Session) -> None:
-    """Measure the accuracy table again and rewrite its page in docs/."""
+    """Measure the accuracy tables again and rewrite their page; ``-- gradients`` these alone."""
     session.install("-e", f".[{EXTRAS}]", *groups("test", "backends"))
     session.run("python", "tests/accuracy/make_table.py", *session.posargs)
 
