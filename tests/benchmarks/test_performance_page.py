@@ -81,6 +81,40 @@ def test_the_contenders_of_a_gpu_run_on_the_cpu_too(
     np.testing.assert_array_equal(values[2], -logits(cell))
 
 
+@pytest.mark.parametrize("part", harness.PARTS)
+@pytest.mark.parametrize("contest", harness.CONTESTS)
+def test_contenders_compute_the_same_loss(
+    contest: str, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, kernel, peer = harness.CONTESTS[contest]
+    pytest.importorskip(library.partition("-")[0])
+    monkeypatch.setattr(harness.libraries, "stay_on_one_core", lambda: None)
+    asarray = harness.backend(library, automatic=True).asarray
+    given = asarray(harness.logits((20, 10), "float32")), asarray(harness.labels(20, 10))
+    ours = harness.loss("anysoftmax", library, part, kernel=kernel)(*given)
+    theirs = harness.loss(peer, library, part)(*given)
+    for a, b in zip(flat(ours), flat(theirs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-9)
+
+
+def flat(result: Any) -> list[Any]:
+    """Return a loss, or a loss and its gradient, as NumPy arrays."""
+    if isinstance(result, tuple):
+        return [array for part in result for array in flat(part)]
+    return [np.asarray(result.detach() if hasattr(result, "detach") else result)]
+
+
+def test_cross_entropy_has_contenders_on_every_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness.libraries, "stay_on_one_core", lambda: None)
+    peers = {"NumPy": {"scipy.special"}, "PyTorch": {"torch"}}
+    peers["JAX"] = {"jax.nn", "logsumexp - logit"}
+    for library, expected in peers.items():
+        cell = Cell(f"Cross-entropy, {library}", "cross_entropy", "float32", 10, -1, elements=100)
+        ours, theirs, _ = PATHS[cell.path](cell)
+        assert theirs.keys() == expected
+        assert ours.keys() == ({"auto"} if library == "JAX" else {"auto", "reference"})
+
+
 def test_the_part_on_gpus() -> None:
     cells = [
         row(ratio, path=path, elements=CUDA, classes=1000, ratios={"reference": {peer: ratio}})
