@@ -69,11 +69,9 @@ def test_limits_go_by_classes_and_dtype() -> None:
 
 
 @pytest.mark.parametrize(("name", "peer"), [("torch", "torch"), ("jax-jit", "jax.nn")])
-def test_the_contenders_of_a_gpu_run_on_the_cpu_too(
-    name: str, peer: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("settings")
+def test_the_contenders_of_a_gpu_run_on_the_cpu_too(name: str, peer: str) -> None:
     pytest.importorskip(name.partition("-")[0])
-    monkeypatch.setattr(harness.libraries, "stay_on_one_core", lambda: None)
     cell = Cell("PyTorch on CUDA", "softmax", "float32", 10, -1, elements=100)
     ours, peers, _ = on_cuda(name, peer, cell)
     values = [np.asarray(run()) for run in (*ours.values(), *peers.values())]
@@ -83,12 +81,10 @@ def test_the_contenders_of_a_gpu_run_on_the_cpu_too(
 
 @pytest.mark.parametrize("part", harness.PARTS)
 @pytest.mark.parametrize("contest", harness.CONTESTS)
-def test_contenders_compute_the_same_loss(
-    contest: str, part: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("settings")
+def test_contenders_compute_the_same_loss(contest: str, part: str) -> None:
     library, kernel, peer = harness.CONTESTS[contest]
     pytest.importorskip(library.partition("-")[0])
-    monkeypatch.setattr(harness.libraries, "stay_on_one_core", lambda: None)
     asarray = harness.backend(library, automatic=True).asarray
     given = asarray(harness.logits((20, 10), "float32")), asarray(harness.labels(20, 10))
     ours = harness.loss("anysoftmax", library, part, kernel=kernel)(*given)
@@ -104,8 +100,8 @@ def flat(result: Any) -> list[Any]:
     return [np.asarray(result.detach() if hasattr(result, "detach") else result)]
 
 
-def test_cross_entropy_has_contenders_on_every_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(harness.libraries, "stay_on_one_core", lambda: None)
+@pytest.mark.usefixtures("settings")
+def test_cross_entropy_has_contenders_on_every_library() -> None:
     peers = {"NumPy": {"scipy.special"}, "PyTorch": {"torch"}}
     peers["JAX"] = {"jax.nn", "logsumexp - logit"}
     for library, expected in peers.items():
