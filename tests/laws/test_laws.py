@@ -19,6 +19,9 @@ COMPILER_LAWS = {
     "traced-as-eager",
     "gradient-accuracy",
     "masked-gradients",
+    "cross-entropy-accuracy",
+    "cross-entropy-derivatives",
+    "labels-out-of-range",
 }
 
 

@@ -127,6 +127,40 @@ def logsumexp_0(x: torch.Tensor, axis: int) -> torch.Tensor:
     return result
 
 
+def jax_cross_entropy(x: jax.Array, label: int) -> jax.Array:
+    """JAX's losses, where it has no function of that name: a row of log-softmax."""
+    return -jnp.take_along_axis(jax.nn.log_softmax(x), jnp.asarray([label]), axis=-1)[0]
+
+
+def test_gradient_of_the_cross_entropy_of_a_sure_winner() -> None:
+    lost = pytest.approx(1.928749847963918e-22, rel=1e-6)
+    logits = jnp.asarray([50.0, 0.0])
+    assert jax.grad(jax_cross_entropy)(logits, 0).tolist() == [0.0, lost]
+    won, other = jax.grad(asm.cross_entropy)(logits, 0).tolist()
+    assert (-won, other) == (lost, lost)
+    x = torch.tensor([50.0, 0.0], requires_grad=True)
+    torch.nn.functional.cross_entropy(x, torch.tensor(0)).backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.0, lost]
+    won, other = asm.cross_entropy_grad([50.0, 0.0], 0).tolist()
+    assert (-won, other) == (lost, lost)
+
+
+def test_mean_cross_entropy_of_nobody() -> None:
+    logits, labels = torch.zeros(2, 3), torch.tensor([-100, -100])
+    assert torch.isnan(torch.nn.functional.cross_entropy(logits, labels))
+    assert asm.cross_entropy(logits, labels, sample_weights=labels != -100) == 0.0
+
+
+def test_cross_entropy_of_class_minus_1() -> None:
+    logits = [3.2, 1.3, 0.2]
+    wrapped, last = (jax_cross_entropy(jnp.asarray(logits), label) for label in (-1, 2))
+    assert wrapped == last
+    for function in (torch.nn.functional.cross_entropy, asm.cross_entropy):
+        with pytest.raises(IndexError):
+            function(torch.tensor(logits), torch.tensor(-1))
+
+
 def test_temperature_under_jit() -> None:
     logits = jnp.asarray([1e20, 0.0], dtype=jnp.float32)
     divided = jax.jit(lambda x, t: jax.nn.softmax(x / t))(logits, 0.7)
@@ -155,6 +189,9 @@ ROWS = {
     "sum of the softmax of 1 000 000": test_sum_of_a_million_float32_shares_along_axis_0,
     "`logsumexp([0, -40])`": test_logsumexp_next_to_zero,
     "gradient of `logsumexp`": test_gradient_of_logsumexp_of_minus_infinities,
+    "gradient of the cross-entropy": test_gradient_of_the_cross_entropy_of_a_sure_winner,
+    "mean cross-entropy": test_mean_cross_entropy_of_nobody,
+    "cross-entropy of class -1": test_cross_entropy_of_class_minus_1,
     "two float32 logits": test_temperature_under_jit,
     "a mask; a temperature": test_options,
 }

@@ -26,16 +26,25 @@ class Trial:
         """The dtypes of 32 and 64 bits."""
         return [name for name in self.backend.dtypes if not FORMATS[name].is_16_bit]
 
-    def call(self, function: str, x: Any, dtype: str | None = None, **options: Any) -> Any:
+    def call(
+        self, function: str, x: Any, dtype: str | None = None, *, second: Any = None, **options: Any
+    ) -> Any:
         """Return the result as a NumPy array; floating arrays among the options get the dtype."""
         x = np.asarray(x)
         dtype = dtype or (self.dtypes[0] if x.dtype.kind == "f" else x.dtype.name)
+        arrays = [self.backend.array(x, dtype=dtype)]
+        if second is not None:
+            arrays.append(self.array(second, dtype))
         for name, value in options.items():
-            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-                options[name] = self.backend.array(value, dtype=dtype)
-        return self.backend.call(
-            getattr(anysoftmax, function), self.backend.array(x, dtype=dtype), **options
-        )
+            if isinstance(value, np.ndarray):
+                options[name] = self.array(value, dtype)
+        return self.backend.call(getattr(anysoftmax, function), *arrays, **options)
+
+    def array(self, values: Any, dtype: str) -> Any:
+        """Return an array of the library: floating numbers of the dtype, labels of 32 bits."""
+        values = np.asarray(values)
+        names = {"f": dtype, "i": "int32"}
+        return self.backend.array(values, dtype=names.get(values.dtype.kind))
 
     def judge(self, function: str, x: Any, dtype: str | None = None, **options: Any) -> Any:
         """Hold a result to its bound and return it."""
@@ -48,15 +57,26 @@ class Trial:
         return got
 
     def gradient(
-        self, function: str, x: Any, cotangent: Any, dtype: str | None = None, **options: Any
+        self,
+        function: str,
+        x: Any,
+        cotangent: Any,
+        dtype: str | None = None,
+        second: Any = None,
+        **options: Any,
     ) -> Any:
         """Return the derivative by the logits, or by the weights if there are some."""
         dtype = dtype or self.dtypes[0]
+        arrays = [] if second is None else [self.array(second, dtype)]
         inputs = {"x": self.backend.array(np.asarray(x), dtype=dtype)}
         if "weights" in options:
             inputs["weights"] = self.backend.array(options.pop("weights"), dtype=dtype)
         g = self.backend.array(np.asarray(cotangent), dtype=dtype)
-        got = self.backend.gradients(getattr(anysoftmax, function), g, inputs, axis=-1, **options)
+        for name, value in options.items():
+            if isinstance(value, np.ndarray):
+                options[name] = self.array(value, dtype)
+        call = getattr(anysoftmax, function)
+        got = self.backend.gradients(call, g, inputs, *arrays, axis=-1, **options)
         return got.get("weights", got["x"])
 
 

@@ -16,6 +16,9 @@ highest        float64             8 u (logsumexp 3 ulp)
 
 Errors in u are relative to the exact value and may be one smallest subnormal besides. The ulp
 of logsumexp is that of the larger of abs(y) and abs(m): y itself can cancel to nothing.
+
+Losses, entropies and derivatives are sums. `allow` holds them to (16 + d) u times the magnitudes of
+their terms, which the oracle adds up; those of 16 bits are rounded from float32.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from anysoftmax.testing.formats import Format
+from anysoftmax.testing.formats import FORMATS, Format
 from anysoftmax.testing.oracle.exact import (
     PRECISE,
     ZERO,
@@ -37,9 +40,11 @@ from anysoftmax.testing.oracle.exact import (
     logsumexp,
     normalise,
     peak,
+    roundings,
 )
+from anysoftmax.testing.oracle.terms import Scaled
 
-__all__ = ["Expected", "bounds", "expect", "judge"]
+__all__ = ["Expected", "allow", "bounds", "expect", "judge"]
 
 NumpyArray = np.ndarray[Any, Any]
 
@@ -105,8 +110,7 @@ def bounds(
         return slack
     if precision == "highest":
         return 8 * format_.unit_roundoff * largest + slack
-    factor = 1 if temperature == 1 else 2
-    return (8 + factor * distance) * format_.unit_roundoff * largest + slack
+    return (8 + roundings(temperature) * distance) * format_.unit_roundoff * largest + slack
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,7 @@ def expect(
         known = normalise(x, axis=axis, temperature=temperature, where=where)
         values = getattr(known, function)
         peaks = np.full(values.shape, ZERO, dtype=object)
-        distances = known.distance if function == "softmax" else _log_distances(known)
+        distances = known.distance if function == "softmax" else known.log_distance
         temperatures = known.temperature
     allowed = np.empty(values.shape, dtype=object)
     for i in np.ndindex(values.shape):
@@ -178,18 +182,45 @@ def expect(
     return Expected(values, allowed, format_)
 
 
+def allow(known: Scaled, format_: Format, *, flushes: bool = False) -> Expected:
+    """Return sums of terms together with the errors that the contract allows them.
+
+    Parameters
+    ----------
+    known : Scaled
+        The sums, with the errors in units of the roundoff.
+    format_ : Format
+        The format of the result.
+    flushes : bool
+        Whether the library flushes what is below the smallest normal number to zero.
+
+    Examples
+    --------
+    >>> from anysoftmax.testing.oracle.terms import Terms, stacked
+    >>> terms = Terms()
+    >>> terms.add(0.5, distance=4)
+    >>> expected = allow(stacked([terms]), FORMATS["float32"])
+    >>> float(expected.allowed[0] / (0.5 * 2.0**-24))
+    20.0
+    """
+    work = FORMATS["float32"] if format_.is_16_bit else format_
+    least = work.smallest_normal if flushes else work.smallest_subnormal
+    allowed = np.full(known.value.shape, ZERO, dtype=object)
+    for i in np.ndindex(allowed.shape):
+        if PRECISE.isfinite(known.value[i]):
+            allowed[i] = known.scale[i] * work.unit_roundoff + known.floor[i] * least
+            if format_.is_16_bit:
+                ulp = format_.ulp(known.value[i])
+                allowed[i] = max(PRECISE.mpf("0.51") * ulp, ulp / 2 + allowed[i])
+    return Expected(known.value, allowed, format_)
+
+
 def _larger(a: ExactArray, b: ExactArray) -> ExactArray:
     """Return the larger of two numbers in magnitude, 0 in the place of what is not finite."""
     finite = np.vectorize(PRECISE.isfinite, otypes=[bool])
     a, b = (np.where(finite(c), c, ZERO) for c in (a, b))
     larger: ExactArray = np.where(abs(a) >= abs(b), a, b)
     return larger
-
-
-def _log_distances(known: Any) -> ExactArray:
-    """Return the runner-up's distance for winners; others keep 8 u however far they are."""
-    distances: ExactArray = np.where(known.distance == 0, known.gap, ZERO)
-    return distances
 
 
 def judge(got: NumpyArray, expected: Expected, *, flushes: bool = False, times: float = 1) -> None:
@@ -236,8 +267,9 @@ def _share(got: Any, expected: Expected, i: Any, *, flushes: bool, times: float)
         # Rounding away from zero may carry a value beyond the largest number.
         overflows = abs(value) + allowed >= format_.largest + format_.ulp(format_.largest) / 2
         return ZERO if overflows and (number > 0) == (value > 0) else too_much
-    if flushes and abs(value) < FLUSH_MARGIN * format_.smallest_normal:
-        return ZERO if abs(number) <= FLUSH_MARGIN * format_.smallest_normal else too_much
+    flushed = FLUSH_MARGIN * format_.smallest_normal
+    if flushes and abs(value) < flushed and abs(number) <= flushed:
+        return ZERO
     error = abs(number - value)
     if error == 0:
         return ZERO

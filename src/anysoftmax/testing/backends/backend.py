@@ -24,7 +24,10 @@ AFFORDABLE = 4  # the highest cost at which laws still try everything that they 
 
 # Options that hold arrays; the others (axis, precision, dtype, keepdims) are fixed when a
 # function is traced.
-ARRAY_OPTIONS = ("where", "temperature", "weights")
+ARRAY_OPTIONS = ("where", "temperature", "weights", "class_weights", "sample_weights")
+
+# The first and the second positional argument, where they are differentiated by.
+POSITIONAL = ("x", "y")
 
 
 class Backend(ABC):
@@ -192,17 +195,28 @@ class Backend(ABC):
         function: Callable[..., Array],
         cotangent: NumpyArray,
         inputs: dict[str, Any],
+        *arrays: Any,
         **options: Any,
     ) -> dict[str, NumpyArray]:
         """Return the derivative of ``sum(cotangent * function(...))`` by each input.
 
-        `inputs` names what to differentiate by: ``"x"``, ``"temperature"``, ``"weights"``.
+        `inputs` names what to differentiate by: ``"x"``, the first array; ``"y"``, the second;
+        ``"temperature"``, ``"weights"`` and other options. `arrays` are what follows by position,
+        such as labels, and not differentiated by.
         """
         raise NotImplementedError(f"{self.name} has no automatic differentiation")
 
     def hessian(self, function: Callable[..., Array], x: NumpyArray, **options: Any) -> NumpyArray:
         """Return the second derivatives of a function whose result is one number."""
         raise NotImplementedError(f"{self.name} has no automatic differentiation")
+
+    def _apply(
+        self, function: Callable[..., Array], inputs: dict[str, Any], *arrays: Any, **options: Any
+    ) -> Array:
+        """Call a function with inputs named as for `gradients`."""
+        first = [inputs[name] for name in POSITIONAL if name in inputs]
+        named = {name: value for name, value in inputs.items() if name not in POSITIONAL}
+        return function(*first, *arrays, **named, **options)
 
     def _split(self, options: dict[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:
         """Part the options that go in as arrays of the library from those that are fixed."""

@@ -65,27 +65,31 @@ class JaxBackend(Backend):
         function: Callable[..., Array],
         cotangent: NumpyArray,
         inputs: dict[str, Any],
+        *arrays: Any,
         **options: Any,
     ) -> dict[str, NumpyArray]:
         """Differentiate backwards with jax.vjp."""
         import jax
 
         leaves = {name: self._own(value) for name, value in inputs.items()}
-        arrays, fixed = self._split(options)
+        placeholders, fixed = self._split(options)
 
         def pull_back(
-            leaves: dict[str, Array], arrays: dict[str, Array], cotangent: Array
+            leaves: dict[str, Array],
+            arrays: tuple[Array, ...],
+            placeholders: dict[str, Array],
+            cotangent: Array,
         ) -> dict[str, Array]:
             def of_leaves(leaves: dict[str, Array]) -> Array:
-                named = dict(leaves)
-                return function(named.pop("x"), **named, **arrays, **fixed)
+                return self._apply(function, leaves, *arrays, **placeholders, **fixed)
 
             result, back = jax.vjp(of_leaves, leaves)
             (gradients,) = back(cotangent.astype(result.dtype))
             return gradients  # type: ignore[no-any-return]
 
         program = self._compile(("gradients", function, repr(fixed)), pull_back)
-        gradients = program(leaves, arrays, self._own(cotangent))
+        others = tuple(self._own(a) for a in arrays)
+        gradients = program(leaves, others, placeholders, self._own(cotangent))
         return {name: self.to_numpy(g) for name, g in gradients.items()}
 
     def hessian(self, function: Callable[..., Array], x: NumpyArray, **options: Any) -> NumpyArray:

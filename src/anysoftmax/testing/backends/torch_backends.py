@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -78,6 +79,7 @@ class TorchBackend(Backend):
         function: Callable[..., Array],
         cotangent: NumpyArray,
         inputs: dict[str, Any],
+        *arrays: Any,
         **options: Any,
     ) -> dict[str, NumpyArray]:
         """Differentiate backwards with autograd."""
@@ -87,8 +89,7 @@ class TorchBackend(Backend):
             name: self._own(value).detach().clone().requires_grad_()
             for name, value in inputs.items()
         }
-        named = dict(leaves)
-        result = self.evaluate(function, named.pop("x"), **named, **options)
+        result = self._apply(partial(self.evaluate, function), leaves, *arrays, **options)
         pulled = torch.autograd.grad(
             result, list(leaves.values()), self._own(cotangent).to(result.dtype)
         )

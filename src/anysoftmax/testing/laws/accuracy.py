@@ -10,7 +10,7 @@ import numpy as np
 from anysoftmax.testing.backends import Backend
 from anysoftmax.testing.bounds import judge
 from anysoftmax.testing.formats import FORMATS
-from anysoftmax.testing.laws.law import law
+from anysoftmax.testing.laws.law import ALL_FUNCTIONS, FROM_LOGITS, law
 from anysoftmax.testing.oracle import extended
 from anysoftmax.testing.oracle.exact import exact
 from anysoftmax.testing.strategies import SHAPES, Case, cases, examples
@@ -69,6 +69,9 @@ def saturated_winner(backend: Backend, functions: Any) -> None:
             got = case.call(backend, functions, "log_softmax", precision=precision)
             assert (got[:, 0] < 0).all(), f"{dtype}: winners ahead by {gaps} have {got[:, 0]}"
             judge(got, case.expect(backend, "log_softmax", precision=precision))
+        loss = case.but(second=np.zeros(len(gaps), dtype=np.int32), reduction="none")
+        for function in ("cross_entropy", "cross_entropy_grad", "entropy"):
+            judge(loss.call(backend, functions, function), loss.expect(backend, function))
 
 
 @law(fault="logits closer than the smallest normal number count neither as tied nor as apart")
@@ -80,8 +83,9 @@ def vanishing_distances(backend: Backend, functions: Any) -> None:
         for base in (smallest * 4, smallest * 1e5):
             # Neighbours of a number so small are less than the smallest normal one apart.
             case = Case(base + steps * np.spacing(base), dtype)
-            for function in FUNCTIONS:
-                judge(case.call(backend, functions, function), case.expect(backend, function))
+            for function in FROM_LOGITS:
+                suited = case.suited(function)
+                judge(suited.call(backend, functions, function), suited.expect(backend, function))
 
 
 @law(fault="weights of logsumexp are not factors of the exponentials")
@@ -107,8 +111,9 @@ def shapes(backend: Backend, functions: Any) -> None:
     for shape, axis in SHAPES:
         values = np.linspace(-3, 4, int(np.prod(shape))).astype(np.float32).reshape(shape)
         case = Case(np.cos(7 * values), "float32", axis)
-        for function in FUNCTIONS:
-            judge(case.call(backend, functions, function), case.expect(backend, function))
+        for function in ALL_FUNCTIONS:
+            suited = case.suited(function)
+            judge(suited.call(backend, functions, function), suited.expect(backend, function))
 
 
 @law(

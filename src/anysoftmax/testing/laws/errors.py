@@ -12,12 +12,19 @@ from typing import Any
 import numpy as np
 
 from anysoftmax.testing.backends import Backend
-from anysoftmax.testing.laws.law import law
+from anysoftmax.testing.laws.law import ALL_FUNCTIONS, law
 
 __all__ = ["axis_errors", "option_errors", "refused_inputs", "stray_arrays"]
 
+NumpyArray = np.ndarray[Any, Any]
+
 NUMBERS = np.asarray([[0.5, 2.0, -1.0], [3.0, 3.0, 0.0]], dtype=np.float32)
-FUNCTIONS = ("softmax", "log_softmax", "logsumexp")
+LABELS = np.asarray([1, 0], dtype=np.int32)
+
+# What each function takes by position besides the logits.
+SECONDS: dict[str, tuple[NumpyArray, ...]] = dict.fromkeys(ALL_FUNCTIONS, (NUMBERS,))
+SECONDS |= dict.fromkeys(("softmax", "log_softmax", "logsumexp", "entropy"), ())
+SECONDS |= {"cross_entropy": (LABELS,)}
 
 
 def _reports(backend: Backend) -> bool:
@@ -56,14 +63,16 @@ def axis_errors(backend: Backend, functions: Any) -> None:
         ("0", (TypeError,), ("axis", "'0'")),
         ((0, 1.0), (TypeError,), ("axis", "1.0")),
     )
-    for name in FUNCTIONS:
+    scalar, label = np.asarray(1.0, dtype=np.float32), np.asarray(0, dtype=np.int32)
+    for name, seconds in SECONDS.items():
         function = getattr(functions, name)
         for axis, kinds, mentions in wrong:
-            expect_error(kinds, mentions, _calls(backend, function, axis=axis))
-        scalar = np.asarray(1.0, dtype=np.float32)
-        expect_error(out_of_range, ("1",), partial(backend.evaluate, function, scalar, axis=1))
+            expect_error(kinds, mentions, _calls(backend, function, *seconds, axis=axis))
+        alone = [label if name == "cross_entropy" else scalar for _ in seconds]
+        single = partial(backend.evaluate, function, scalar, *alone)
+        expect_error(out_of_range, ("1",), partial(single, axis=1))
         for axis in (-1, 0, None):
-            assert backend.evaluate(function, scalar, axis=axis).shape == ()
+            assert single(axis=axis).shape == ()
 
 
 @law(
@@ -116,20 +125,21 @@ def _option_errors(backend: Backend, function: Any) -> None:
 @law(fault="something that is no array of real numbers is accepted", applies=_reports)
 def refused_inputs(backend: Backend, functions: Any) -> None:
     """Booleans and complex numbers of the library; and what is no array at all."""
-    for name in FUNCTIONS:
+    for name, seconds in SECONDS.items():
         function = getattr(functions, name)
         mentions: tuple[str, ...] = ("bool",)
-        expect_error((TypeError,), mentions, partial(backend.evaluate, function, NUMBERS > 0))
+        call = partial(backend.evaluate, function, NUMBERS > 0, *seconds)
+        expect_error((TypeError,), mentions, call)
         if backend.has_complex:
             complex_numbers = NUMBERS.astype(np.complex64)
             expect_error(
                 (TypeError,),
                 ("complex64",),
-                partial(backend.evaluate, function, complex_numbers),
+                partial(backend.evaluate, function, complex_numbers, *seconds),
             )
         if backend.name == "numpy":
             for given, kind, mentions in _no_arrays():
-                expect_error((kind,), mentions, partial(function, given))
+                expect_error((kind,), mentions, partial(function, given, *seconds))
 
 
 def _no_arrays() -> list[tuple[Any, type[BaseException], tuple[str, ...]]]:
@@ -214,5 +224,5 @@ def _refuse_each(
         )
 
 
-def _calls(backend: Backend, function: Any, **options: Any) -> Callable[[], Any]:
-    return partial(backend.evaluate, function, NUMBERS, **{"axis": -1, **options})
+def _calls(backend: Backend, function: Any, *seconds: Any, **options: Any) -> Callable[[], Any]:
+    return partial(backend.evaluate, function, NUMBERS, *seconds, **{"axis": -1, **options})

@@ -8,9 +8,21 @@ from typing import Any
 
 from anysoftmax.testing.backends import Backend
 
-__all__ = ["Law", "law"]
+__all__ = ["ALL_FUNCTIONS", "FROM_LOGITS", "Law", "law"]
 
-Functions = Any  # a module or namespace with softmax, log_softmax and logsumexp
+Functions = Any  # a module or namespace that has the public functions
+
+# What is computed from logits, and what is from other results.
+FROM_LOGITS = (
+    "softmax",
+    "log_softmax",
+    "logsumexp",
+    "entropy",
+    "kl_divergence",
+    "cross_entropy",
+    "cross_entropy_grad",
+)
+ALL_FUNCTIONS = (*FROM_LOGITS, "softmax_vjp", "log_softmax_vjp")
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ import numpy as np
 
 from anysoftmax.testing.backends import Backend
 from anysoftmax.testing.bounds import Expected, judge
-from anysoftmax.testing.laws.law import law
+from anysoftmax.testing.laws.law import FROM_LOGITS, law
 from anysoftmax.testing.oracle.exact import exact
 from anysoftmax.testing.strategies import NORMALISABLE, SPECIAL, Case, cases, examples
 
 __all__ = ["mask_broadcasts", "mask_hides", "mask_is_slicing"]
 
-FUNCTIONS = ("softmax", "log_softmax", "logsumexp")
+FUNCTIONS = ("softmax", "log_softmax", "logsumexp", "entropy", "kl_divergence")
 LEFT_OUT = {"softmax": 0.0, "log_softmax": -np.inf}
 
 
@@ -24,7 +24,6 @@ def mask_is_slicing(backend: Backend, functions: Any) -> None:
 
     @examples(backend, cases(backend, masks=True, shapes=[((3, 5), -1)], temperatures=(1.0, 0.7)))
     def holds(case: Case) -> None:
-        masked = {f: case.call(backend, functions, f) for f in FUNCTIONS}
         assert case.where is not None
         # One slice is enough to be cut: for each new length a compiler compiles anew.
         row = int(np.argmax(case.where.sum(axis=1)))
@@ -34,10 +33,13 @@ def mask_is_slicing(backend: Backend, functions: Any) -> None:
             temperature = float(temperature[row, 0])
         cut = case.but(values=case.values[row][kept], where=None, temperature=temperature, axis=-1)
         for function in FUNCTIONS:
-            expected = cut.expect(backend, function)
-            sliced = cut.call(backend, functions, function)
-            got = masked[function][row]
-            if function != "logsumexp":
+            whole = case.suited(function)
+            second = None if whole.second is None else whole.second[row][kept]
+            part = cut.but(second=second)
+            expected = part.expect(backend, function)
+            sliced = part.call(backend, functions, function)
+            got = whole.call(backend, functions, function)[row]
+            if function in LEFT_OUT:
                 assert (got[~kept] == LEFT_OUT[function]).all(), f"{function} of masked elements"
                 got = got[kept]
             twice = Expected(exact(sliced), expected.allowed, case.format)
@@ -55,12 +57,16 @@ def mask_hides(backend: Backend, functions: Any) -> None:
     def holds(case: Case) -> None:
         hidden = np.resize(np.asarray(behind), case.values.shape)
         filled = np.where(case.taking_part, case.values, case.format.round(hidden))
-        other = case.but(values=filled.astype(case.values.dtype))
-        for function in FUNCTIONS:
-            before = case.call(backend, functions, function)
+        for function in FROM_LOGITS:
+            clean = case.suited(function)
+            other = clean.but(values=filled.astype(case.values.dtype))
+            if function == "kl_divergence" and clean.second is not None:
+                second = np.where(case.taking_part, clean.second, np.flip(hidden))
+                other = other.but(second=case.format.round(second))
+            before = clean.call(backend, functions, function)
             after = other.call(backend, functions, function)
             assert np.array_equal(before, after, equal_nan=True), function
-            if function != "logsumexp":
+            if function in LEFT_OUT:
                 assert (after[~case.taking_part] == LEFT_OUT[function]).all(), function
 
     holds()
@@ -80,6 +86,7 @@ def mask_broadcasts(backend: Backend, functions: Any) -> None:
     for mask in narrow:
         case = Case(values, "float32", where=mask)
         whole = case.but(where=np.broadcast_to(mask, values.shape).copy())
-        for function in FUNCTIONS:
-            got = case.call(backend, functions, function)
-            judge(got, whole.expect(backend, function), flushes=backend.flushes_subnormals)
+        for function in FROM_LOGITS:
+            got = case.suited(function).call(backend, functions, function)
+            expected = whole.suited(function).expect(backend, function)
+            judge(got, expected, flushes=backend.flushes_subnormals)

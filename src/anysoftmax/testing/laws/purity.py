@@ -9,14 +9,12 @@ import numpy as np
 
 from anysoftmax.testing.backends import Backend
 from anysoftmax.testing.bounds import Expected, judge
-from anysoftmax.testing.laws.law import law
+from anysoftmax.testing.laws.law import ALL_FUNCTIONS, law
 from anysoftmax.testing.laziness import LazinessGuard
 from anysoftmax.testing.oracle.exact import exact
 from anysoftmax.testing.strategies import NORMALISABLE, SPECIAL, Case, cases, examples
 
 __all__ = ["inputs_unchanged", "laziness", "traced_as_eager"]
-
-FUNCTIONS = ("softmax", "log_softmax", "logsumexp")
 
 
 @law(fault="an input is written to, or the result shares its memory")
@@ -29,7 +27,12 @@ def inputs_unchanged(backend: Backend, functions: Any) -> None:
         mask = backend.array(numbers < 3)
         column = backend.array(np.asarray([[0.5], [2.0]]), dtype=name)
         factors = backend.array(numbers > 0, dtype=name)
-        inputs = (x, mask, column, factors)
+        labels = backend.array(np.asarray([1, 0], dtype=np.int32), layout=layout)
+        weights = {
+            "class_weights": backend.array(np.asarray([1.0, 0.5, 2.0]), dtype=name),
+            "sample_weights": backend.array(np.asarray([1.0, 0.5]), dtype=name),
+        }
+        inputs = (x, mask, column, factors, labels, *weights.values())
         before = [backend.to_numpy(a).tobytes() for a in inputs]
         options = {"where": mask, "precision": precision}
         results = [
@@ -37,6 +40,15 @@ def inputs_unchanged(backend: Backend, functions: Any) -> None:
             backend.evaluate(functions.log_softmax, x, temperature=column, **options),
             backend.evaluate(functions.softmax, x),
             backend.evaluate(functions.logsumexp, x, axis=1, weights=factors, **options),
+            backend.evaluate(functions.entropy, x, where=mask, temperature=column),
+            backend.evaluate(functions.kl_divergence, x, factors, where=mask, temperature=column),
+            backend.evaluate(functions.softmax_vjp, x, factors, temperature=column),
+            backend.evaluate(functions.log_softmax_vjp, x, factors, temperature=column),
+        ]
+        results += [
+            backend.evaluate(function, x, second, where=mask, **weights)
+            for function in (functions.cross_entropy, functions.cross_entropy_grad)
+            for second in (labels, factors)
         ]
         values = [backend.to_numpy(result) for result in results]
         after = [backend.to_numpy(a).tobytes() for a in inputs]
@@ -66,6 +78,19 @@ def laziness(backend: Backend, functions: Any) -> None:
             backend.evaluate(
                 functions.log_softmax, numbers, temperature=column, precision=precision
             )
+    labels = np.asarray([1, 7], dtype=np.int32)  # one is out of range, which nobody may see
+    weights = {"class_weights": numbers[0] ** 2, "sample_weights": numbers[:, 0]}
+    for second in (labels, factors):
+        for function in (functions.cross_entropy, functions.cross_entropy_grad):
+            with LazinessGuard(backend):
+                backend.evaluate(function, numbers, second, where=mask)
+            with LazinessGuard(backend):
+                backend.evaluate(function, numbers, second, label_smoothing=0.1, **weights)
+    with LazinessGuard(backend):
+        backend.evaluate(functions.entropy, numbers, where=mask, temperature=column)
+    for function in (functions.kl_divergence, functions.softmax_vjp, functions.log_softmax_vjp):
+        with LazinessGuard(backend):
+            backend.evaluate(function, numbers, factors, temperature=column)
 
 
 @law(
@@ -81,10 +106,11 @@ def traced_as_eager(backend: Backend, functions: Any) -> None:
         cases(backend, families=families, masks=True, temperatures=(0.0, 0.7, 1.0, np.inf)),
     )
     def holds(case: Case) -> None:
-        for function in FUNCTIONS:
-            eager = case.call(backend.eager(), functions, function)
-            traced = case.call(backend, functions, function)
-            expected = case.expect(backend, function)
+        for function in ALL_FUNCTIONS:
+            suited = case.suited(function)
+            eager = suited.call(backend.eager(), functions, function)
+            traced = suited.call(backend, functions, function)
+            expected = suited.expect(backend, function)
             known = Expected(exact(eager), expected.allowed, case.format)
             judge(traced, known, flushes=backend.flushes_subnormals, times=2)
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from anysoftmax.testing.backends import Backend
+from anysoftmax.testing.backends.backend import AFFORDABLE
 from anysoftmax.testing.bounds import Expected, judge
 from anysoftmax.testing.formats import FORMATS
-from anysoftmax.testing.laws.law import law
+from anysoftmax.testing.laws.law import ALL_FUNCTIONS, FROM_LOGITS, law
 from anysoftmax.testing.oracle.exact import exact
 from anysoftmax.testing.strategies import FINITE, Case, cases, examples
 
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 FUNCTIONS = ("softmax", "log_softmax")
+WITH_TEMPERATURE = tuple(name for name in ALL_FUNCTIONS if name != "logsumexp")
 
 
 @law(fault="T = 0 is not the maximum, or T = inf not the uniform distribution")
@@ -31,9 +33,10 @@ def temperature_limits(backend: Backend, functions: Any) -> None:
 
     @examples(backend, cases(backend, masks=True, temperatures=(0.0, np.inf, 1.0)))
     def holds(case: Case) -> None:
-        for function in FUNCTIONS:
-            got = case.call(backend, functions, function)
-            judge(got, case.expect(backend, function), flushes=backend.flushes_subnormals)
+        for function in WITH_TEMPERATURE:
+            suited = case.suited(function)
+            got = suited.call(backend, functions, function)
+            judge(got, suited.expect(backend, function), flushes=backend.flushes_subnormals)
 
     holds()
 
@@ -45,10 +48,9 @@ def never_nan(backend: Backend, functions: Any) -> None:
 
     @examples(backend, cases(backend, families=FINITE, masks=True, temperatures=temperatures))
     def holds(case: Case) -> None:
-        for function in FUNCTIONS:
-            got = case.call(backend, functions, function)
+        for function in FROM_LOGITS:
+            got = case.suited(function).call(backend, functions, function)
             assert not np.isnan(got).any(), f"{function} of finite logits is NaN"
-        assert not np.isnan(case.call(backend, functions, "logsumexp")).any()
 
     holds()
 
@@ -60,11 +62,13 @@ def temperature_by_slice(backend: Backend, functions: Any) -> None:
     column = np.asarray([[0.5], [0.0], [4.0]])
     for dtype in backend.some(backend.dtypes):
         case = Case(values.astype(FORMATS[dtype].carrier), dtype, temperature=column)
-        for function in FUNCTIONS:
-            together = case.call(backend, functions, function)
-            expected = case.expect(backend, function)
+        for function in WITH_TEMPERATURE:
+            suited = case.suited(function)
+            together = suited.call(backend, functions, function)
+            expected = suited.expect(backend, function)
             for i, t in enumerate(column[:, 0]):
-                row = case.but(values=case.values[i : i + 1], temperature=float(t))
+                second = None if suited.second is None else suited.second[i : i + 1]
+                row = suited.but(values=suited.values[i : i + 1], second=second)
                 for form in (float(t), np.asarray(t), int(t))[: 3 if t == int(t) else 2]:
                     alone = row.but(temperature=form).call(backend, functions, function)
                     once = Expected(exact(alone), expected.allowed[i : i + 1], expected.format)
@@ -91,9 +95,10 @@ def shift_before_scale(backend: Backend, functions: Any) -> None:
             for values in (spread, close):
                 for temperature in backend.some((0.7, 1e-3, 3e30)):
                     case = Case(values, dtype, temperature=temperature)
-                    for function in FUNCTIONS:
-                        got = case.call(backend, functions, function)
-                        expected = case.expect(backend, function)
+                    for function in (*FUNCTIONS, "cross_entropy", "entropy"):
+                        suited = case.suited(function)
+                        got = suited.call(backend, functions, function)
+                        expected = suited.expect(backend, function)
                         judge(got, expected, flushes=backend.flushes_subnormals)
 
 
@@ -105,8 +110,9 @@ def opposite_extremes(backend: Backend, functions: Any) -> None:
         values = FORMATS[dtype].round([[largest, -largest, 0.0], [largest, largest, -largest]])
         for temperature in (largest / 4, largest):
             case = Case(values, dtype, temperature=float(FORMATS[dtype].round(temperature)))
-            for function in FUNCTIONS:
-                judge(case.call(backend, functions, function), case.expect(backend, function))
+            for function in WITH_TEMPERATURE:
+                suited = case.suited(function)
+                judge(suited.call(backend, functions, function), suited.expect(backend, function))
 
 
 @law(fault="a negative temperature is taken as if it meant something")
@@ -115,19 +121,27 @@ def wrong_temperatures(backend: Backend, functions: Any) -> None:
     values = np.asarray([[0.5, 2.0, -1.0]] * 3, dtype=backend.default_dtype)
     where = np.asarray([[True, True, False]] * 3)
     column = np.asarray([[-1.0], [np.nan], [1.0]], dtype=backend.default_dtype)
-    for function, left_out in (("softmax", 0), ("log_softmax", -np.inf)):
+    left_out = {"softmax": 0, "log_softmax": -np.inf, "cross_entropy_grad": 0}
+    case = Case(values, backend.default_dtype, where=where)
+    for function in WITH_TEMPERATURE:
+        if backend.cost > AFFORDABLE and function not in {"softmax", "cross_entropy"}:
+            continue
+        suited = case.suited(function)
+        if function == "cross_entropy":  # the target of every row takes part
+            suited = suited.but(second=np.asarray([1, 0, 1], dtype=np.int32))
         for wrong in (-1.0, np.nan, -np.inf, np.asarray(-0.5), column):
-            case = Case(values, backend.default_dtype, where=where, temperature=wrong)
+            other = suited.but(temperature=wrong)
             is_array = isinstance(wrong, np.ndarray)
             if (is_array and (backend.lazy or backend.traced)) or backend.traces_numbers:
-                got = case.call(backend, functions, function)
-                bad = np.broadcast_to(~(np.asarray(wrong) >= 0), (3, 1))
-                assert np.isnan(got[:, :2][np.repeat(bad, 2, axis=1)]).all(), function
-                assert not np.isnan(got[:, :2][np.repeat(~bad, 2, axis=1)]).any(), function
-                assert (got[:, 2] == left_out).all(), function
+                got = other.call(backend, functions, function).reshape(3, -1)
+                bad = np.broadcast_to(~(np.asarray(wrong) >= 0), (3, 1))[:, 0]
+                assert np.isnan(got[bad, :2]).all(), f"{function}, T = {wrong}: {got}"
+                assert not np.isnan(got[~bad]).any(), f"{function}, T = {wrong}: {got}"
+                if function in left_out:
+                    assert (got[:, 2] == left_out[function]).all(), function
             elif backend.reports_errors:
                 try:
-                    case.call(backend, functions, function)
+                    other.call(backend, functions, function)
                 except ValueError:
                     continue
                 raise AssertionError(f"{function} accepts temperature {wrong}")

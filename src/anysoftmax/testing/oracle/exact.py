@@ -16,7 +16,18 @@ from typing import Any
 import mpmath
 import numpy as np
 
-__all__ = ["PRECISE", "Exact", "Normalised", "log_softmax", "logsumexp", "normalise", "softmax"]
+__all__ = [
+    "PRECISE",
+    "Exact",
+    "Normalised",
+    "axis_numbers",
+    "exponential",
+    "log_softmax",
+    "logsumexp",
+    "normalise",
+    "roundings",
+    "softmax",
+]
 
 Exact = Any  # an mpmath.mpf of the context below
 ExactArray = np.ndarray[Any, Any]  # of dtype object, holding `Exact` numbers
@@ -58,6 +69,11 @@ class Normalised:
     distance: ExactArray
     gap: ExactArray
     temperature: ExactArray
+
+    @property
+    def log_distance(self) -> ExactArray:
+        """A winner's `gap`, on which its log-probability depends; 0 for all others."""
+        return np.where(self.distance == 0, self.gap, ZERO)
 
 
 def exact(values: Any) -> ExactArray:
@@ -111,7 +127,7 @@ def normalise(x: Any, *, axis: Axis = -1, temperature: Any = 1.0, where: Any = N
         alone = normalise(logits[None], temperature=temperature, where=where)
         return Normalised(**{name: array.reshape(()) for name, array in vars(alone).items()})
     shape = logits.shape
-    axes = _axes(axis, logits.ndim)
+    axes = axis_numbers(axis, logits.ndim)
     taking_part = np.broadcast_to(True if where is None else where, shape)
     temperatures = np.broadcast_to(np.asarray(temperature), _kept(shape, axes))
     results = [np.empty(shape, dtype=object) for _ in range(5)]
@@ -125,6 +141,17 @@ def normalise(x: Any, *, axis: Axis = -1, temperature: Any = 1.0, where: Any = N
             part[:] = values
             result[index] = part.reshape(logits[index].shape)
     return Normalised(*results)
+
+
+def roundings(temperature: Exact) -> int:
+    """Return how many roundings separate (m - x) / T from the logits: the quotient's may be one.
+
+    Examples
+    --------
+    >>> roundings(1), roundings(0.5)
+    (1, 2)
+    """
+    return 1 if temperature == 1 else 2
 
 
 def logsumexp(
@@ -195,7 +222,7 @@ def _normalise_slice(logits: list[Exact], taking_part: list[bool], t: Exact) -> 
         return outcome(lambda i: NAN, lambda i: NAN)
     z = _scaled(logits, finite, t)
     winner = max(finite, key=lambda i: z[i])
-    exponentials = {i: _exp(z[i]) for i in finite}
+    exponentials = {i: exponential(z[i]) for i in finite}
     rest = PRECISE.fsum(exponentials[i] for i in finite if i != winner)
     log_total = PRECISE.log1p(rest)
     distance = [-z[i] if i in exponentials else INF for i in range(n)]
@@ -225,7 +252,7 @@ def _logsumexp_slice(logits: list[Exact], weights: list[Exact]) -> Exact:
     if PRECISE.isnan(m) or abs(m) == INF:
         return m
     inside = [i for i, x in enumerate(logits) if weights[i] != 0 and x != -INF]
-    terms = {i: weights[i] * _exp(logits[i] - m) for i in inside}
+    terms = {i: weights[i] * exponential(logits[i] - m) for i in inside}
     largest = max(inside, key=lambda i: terms[i])
     others = PRECISE.fsum(terms[i] for i in inside if i != largest)
     return m + PRECISE.log(terms[largest]) + PRECISE.log1p(others / terms[largest])
@@ -245,7 +272,14 @@ def _heaviest_slice(logits: list[Exact], weights: list[Exact]) -> Exact:
     return NAN if any(PRECISE.isnan(term) for term in terms) else max(terms, default=-INF)
 
 
-def _exp(z: Exact) -> Exact:
+def exponential(z: Exact) -> Exact:
+    """Return exp(z), 0 where it is below every format's smallest number by far.
+
+    Examples
+    --------
+    >>> print(exponential(-INF))
+    0.0
+    """
     return PRECISE.exp(z) if z > NEGLIGIBLE else ZERO
 
 
@@ -260,7 +294,7 @@ def _reduce(
 ) -> ExactArray:
     """Apply a function of logits and weights to every slice; a left-out element weighs 0."""
     logits = np.asarray(x)
-    axes = _axes(axis, logits.ndim)
+    axes = axis_numbers(axis, logits.ndim)
     factors = np.broadcast_to(np.asarray(1.0 if weights is None else weights), logits.shape)
     if where is not None:
         factors = np.where(where, factors, 0.0)
@@ -275,7 +309,14 @@ def _reduce(
     return result.reshape([n for i, n in enumerate(logits.shape) if i not in axes])
 
 
-def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+def axis_numbers(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return the numbers of the axes, counted from the front; a 0-d array has none.
+
+    Examples
+    --------
+    >>> axis_numbers((0, -1), 3), axis_numbers(None, 2)
+    ((0, 2), (0, 1))
+    """
     if axis is None or ndim == 0:
         return tuple(range(ndim))
     return tuple(i % ndim for i in (axis if isinstance(axis, tuple) else (axis,)))

@@ -9,61 +9,34 @@ For one slice, with p the probabilities, z = (x - m) / T and g the cotangent of 
     logsumexp     dx_i = g w_i exp(x_i - y),   dw_i = g exp(x_i - y),   y the result
 
 No sum holds a term of an element with itself: it would cancel, and a saturated winner's derivative
-is what is left. A derivative can be known no better than its terms, and a term no better than its
-exponentials, whose relative error grows with the distance of the logit from the winner. Hence
-`Gradient.scale`: the sum over the terms of (16 + distance) times the term's magnitude, for
-T != 1 (16 + 2 distance). The distance is the element's own, or that of the other element of the
-term if it is farther: a winner, itself at distance 0, has a derivative that is made of the
-others' shares.
+is what is left. The scale of a derivative (see `terms`) is the sum over its terms of
+(16 + distance) times the term's magnitude, for T != 1 (16 + 2 distance). The distance is the
+element's own, or that of the other element of the term if it is farther: a winner, itself at
+distance 0, has a derivative that is made of the others' shares.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from anysoftmax.testing.oracle.exact import (
     INF,
+    ONE,
     PRECISE,
-    ZERO,
     Axis,
-    Exact,
     ExactArray,
+    axis_numbers,
     exact,
     logsumexp,
     normalise,
+    roundings,
 )
+from anysoftmax.testing.oracle.terms import Scaled, Terms, nothing, stacked
 
-__all__ = ["Gradient", "logsumexp_gradients", "normalise_gradients"]
-
-CONSTANT = 16  # of the contract: (16 + distance) u times the sum of the absolute terms
-
-
-@dataclass(frozen=True)
-class Gradient:
-    """A derivative and its scale: its error may be `scale` times the unit roundoff."""
-
-    value: ExactArray
-    scale: ExactArray
-
-
-class _Terms:
-    """A sum that remembers how well it can be known."""
-
-    def __init__(self) -> None:
-        self.terms: list[Exact] = []
-        self.scales: list[Exact] = []
-
-    def add(self, term: Exact, distance: Exact) -> None:
-        """Add a term that is known to (16 + distance) u."""
-        self.terms.append(term)
-        self.scales.append((CONSTANT + distance) * abs(term) if term else ZERO)
-
-    def total(self) -> tuple[Exact, Exact]:
-        return PRECISE.fsum(self.terms), PRECISE.fsum(self.scales)
+__all__ = ["logsumexp_gradients", "normalise_gradients", "slice_indices"]
 
 
 def normalise_gradients(
@@ -74,7 +47,7 @@ def normalise_gradients(
     axis: Axis = -1,
     temperature: Any = 1.0,
     where: Any = None,
-) -> dict[str, Gradient]:
+) -> dict[str, Scaled]:
     """Return the derivatives of softmax or log-softmax by the logits and by the temperature.
 
     Parameters
@@ -82,7 +55,7 @@ def normalise_gradients(
     function : {"softmax", "log_softmax"}
         Which of the two.
     x, axis, temperature, where
-        As for the function itself; the temperature finite and above 0.
+        As for the function itself; at the temperatures 0 and inf all derivatives count as 0.
     cotangent : array
         The derivative of some loss by the result, of the shape of `x`.
 
@@ -100,29 +73,30 @@ def normalise_gradients(
     logits = np.asarray(x)
     g = exact(np.broadcast_to(np.asarray(cotangent), logits.shape))
     known = normalise(logits, axis=axis, temperature=temperature, where=where)
-    value = np.full(logits.shape, ZERO, dtype=object)
-    scale = np.full(logits.shape, ZERO, dtype=object)
-    by_temperature, temperature_scale = [], []
-    for indices in _slice_indices(logits.shape, axis):
+    # Each term of a slice may lose a smallest number times its cotangent, divided by T.
+    coldest = min((t for t in known.temperature.ravel() if t > 0), default=ONE)
+    lost = max([ONE, *(abs(c) for c in g.ravel())]) / min(ONE, coldest)
+    by_logits = nothing(logits.shape)
+    by_temperature = []
+    for indices in slice_indices(logits.shape, axis):
+        over_t = Terms()
+        by_temperature.append(over_t)
+        if any(known.temperature[i] in {0, INF} for i in indices):
+            continue
         inside = [i for i in indices if known.distance[i] != INF]
-        over_t = _Terms()
         for i in inside:
-            entry = _Terms()
+            entry = Terms()
             for j in inside:
                 if i != j:
                     _add_terms(function, known, g, i, j, entry, over_t)
-            value[i], scale[i] = entry.total()
-        total, total_scale = over_t.total()
-        by_temperature.append(total)
-        temperature_scale.append(total_scale)
-    return {
-        "x": Gradient(value, scale),
-        "temperature": Gradient(_column(by_temperature), _column(temperature_scale)),
-    }
+            entry.lose(len(indices) * lost)
+            over_t.lose(lost)
+            by_logits.put(i, entry)
+    return {"x": by_logits, "temperature": stacked(by_temperature)}
 
 
 def _add_terms(  # noqa: PLR0917
-    function: str, known: Any, g: ExactArray, i: Any, j: Any, entry: _Terms, over_t: _Terms
+    function: str, known: Any, g: ExactArray, i: Any, j: Any, entry: Terms, over_t: Terms
 ) -> None:
     """Add what elements i and j give to the derivative by logit i and by the temperature."""
     t = known.temperature[i]
@@ -130,8 +104,7 @@ def _add_terms(  # noqa: PLR0917
     z_i, z_j = -known.distance[i], -known.distance[j]
     # At another temperature than 1 two roundings separate z from the logits, as in the forward
     # pass: the quotient's besides the shift's.
-    roundings = 1 if t == 1 else 2
-    own, other = roundings * known.distance[i], roundings * known.distance[j]
+    own, other = (roundings(t) * known.distance[k] for k in (i, j))
     farther = max(own, other)
     if function == "softmax":
         entry.add(p_i * p_j * g[i] / t, farther)
@@ -147,7 +120,7 @@ def _add_terms(  # noqa: PLR0917
 
 def logsumexp_gradients(
     x: Any, cotangent: Any, *, axis: Axis = None, weights: Any = None, where: Any = None
-) -> dict[str, Gradient]:
+) -> dict[str, Scaled]:
     """Return the derivatives of logsumexp by the logits and by the weights.
 
     Elements that are left out have derivative 0 by their logit; one that only weighs 0 has
@@ -166,32 +139,24 @@ def logsumexp_gradients(
     g = np.broadcast_to(exact(cotangent), logits.shape)
     w = np.broadcast_to(exact(1.0 if weights is None else weights), logits.shape)
     taking_part = np.broadcast_to(True if where is None else where, logits.shape)
-    by_weight = np.full(logits.shape, ZERO, dtype=object)
-    distance = np.full(logits.shape, ZERO, dtype=object)
-    for i in np.ndindex(logits.shape):
-        if taking_part[i] and PRECISE.isfinite(logits[i]) and PRECISE.isfinite(y[i]):
-            by_weight[i] = g[i] * PRECISE.exp(logits[i] - y[i])
-            distance[i] = abs(logits[i] - y[i])
-    by_logit = by_weight * w
-    return {
-        "x": Gradient(by_logit, (CONSTANT + distance) * abs(by_logit)),
-        "weights": Gradient(by_weight, (CONSTANT + distance) * abs(by_weight)),
-    }
+    by_logit, by_weight = nothing(logits.shape), nothing(logits.shape)
+    for indices in slice_indices(logits.shape, axis):
+        for i in indices:
+            if taking_part[i] and PRECISE.isfinite(logits[i]) and PRECISE.isfinite(y[i]):
+                share = g[i] * PRECISE.exp(logits[i] - y[i])
+                for derivative, term in ((by_logit, w[i] * share), (by_weight, share)):
+                    entry = Terms()
+                    entry.add(term, abs(logits[i] - y[i]))
+                    entry.lose(len(indices) * max(1, abs(g[i])))
+                    derivative.put(i, entry)
+    return {"x": by_logit, "weights": by_weight}
 
 
-def _slice_indices(shape: tuple[int, ...], axis: Axis) -> Iterable[list[tuple[int, ...]]]:
+def slice_indices(shape: tuple[int, ...], axis: Axis) -> Iterable[list[tuple[int, ...]]]:
     """Yield the indices of the elements of each slice, slices in row-major order."""
-    ndim = len(shape)
-    named = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = {i % ndim for i in named} if ndim else set()
-    slices: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
-    for index in np.ndindex(shape):
-        outer = tuple(n for i, n in enumerate(index) if i not in axes)
-        slices.setdefault(outer, []).append(index)
+    axes = axis_numbers(axis, len(shape))
+    outer = [n for i, n in enumerate(shape) if i not in axes]
+    slices: dict[tuple[int, ...], list[tuple[int, ...]]] = {i: [] for i in np.ndindex(*outer)}
+    for index in np.ndindex(*shape):
+        slices[tuple(n for i, n in enumerate(index) if i not in axes)].append(index)
     return slices.values()
-
-
-def _column(values: list[Exact]) -> ExactArray:
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column
