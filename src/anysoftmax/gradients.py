@@ -12,7 +12,7 @@ from anysoftmax.admission import (
 )
 from anysoftmax.arrays import Array, describe, is_floating, is_integral, quiet
 from anysoftmax.dispatch import compute
-from anysoftmax.operations import LOG_SOFTMAX_PULL_BACK, SOFTMAX_PULL_BACK, Operation
+from anysoftmax.operations import LOG_SOFTMAX_PULL_BACK, SOFTMAX_PULL_BACK, PullBack
 
 __all__ = ["log_softmax_vjp", "softmax_vjp"]
 
@@ -161,6 +161,6 @@ def _admit(result: Any, g: Any, axis: Any, temperature: Any) -> Admitted:
     return a._replace(cotangent=cotangent)
 
 
-def _compute(operation: Operation, a: Admitted) -> Array:
+def _compute(operation: PullBack, a: Admitted) -> Array:
     with quiet(a.xp):
         return compute(operation, a)
