@@ -39,8 +39,9 @@ def pull_back_softmax(
             return x
     total = _sum(xp, p, axes)
     winner = xp.sum(xp.where(p > total / 2, g, 0.0), axis=axes, keepdims=True)
-    relative = xp.where(p == 0, 0.0, g - winner)  # of the winner, 0
-    return p * (relative * total - _sum(xp, p * relative, axes))
+    absent = p == 0
+    relative = xp.where(absent, 0.0, g - winner)  # of the winner, 0
+    return xp.where(absent, 0.0, p * (relative * total - _sum(xp, p * relative, axes)))
 
 
 def pull_back_log_softmax(
@@ -82,10 +83,16 @@ def pull_back_label(
 def divided(
     xp: Namespace, x: Array, temperature: Array | None, memory: Array | None = None
 ) -> Array:
-    """Divide derivatives by z by the temperature; at 0 nothing depends on the logits."""
+    """Divide derivatives by z by the temperature; at 0 and inf nothing depends on the logits."""
     if temperature is None:
         return x
-    return xp.divide(x, xp.where(temperature == 0, math.inf, temperature), **into(memory))
+    frozen = (temperature == 0) | (temperature == math.inf)
+    divisor = xp.where(frozen, 1.0, temperature)
+    if is_numpy(x):
+        with xp.errstate(over="ignore"):
+            x = xp.divide(x, divisor, out=memory)
+        return xp.where(frozen, 0.0, x) if frozen.any() else x
+    return xp.where(frozen, 0.0, x / divisor)
 
 
 def _pull_back_finite_softmax(
