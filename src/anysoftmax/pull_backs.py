@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 
-from anysoftmax.arrays import Array, Namespace, into, is_numpy, is_writable, replaced
+from anysoftmax.arrays import Array, Namespace, into, is_numpy, is_writable, pick, replaced
 from anysoftmax.fold import NO_ROOM, Room
 from anysoftmax.summation import stable_sum
 
@@ -70,8 +70,9 @@ def pull_back_label(
     A slice whose cotangent g is 0 has derivatives of 0, though it may hold NaN.
     """
     owned = is_writable(p) and is_writable(g)
+    own = pick(xp, p, labels, axes)
     p = replaced(xp, p, labels, 0.0, axes)
-    others = _sum(xp, p, axes)
+    others = _sum(xp, p, axes) + 0.0 * own  # NaN, if the label's is the only share
     p = replaced(xp, p, labels, -others, axes)
     x = xp.multiply(p, g, **into(p if owned else None))
     idle = g == 0

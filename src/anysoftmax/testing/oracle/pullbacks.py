@@ -18,6 +18,8 @@ import numpy as np
 
 from anysoftmax.testing.oracle.exact import (
     INF,
+    NAN,
+    PRECISE,
     ZERO,
     Axis,
     Exact,
@@ -93,4 +95,7 @@ def _pull_back(  # noqa: PLR0917
                         entry.add(term / t[i], ZERO)
                 entry.lose((1 + abs(g[j])) / min(1, t[i]))
             by.put(i, entry)
+        if any(PRECISE.isnan(shares[i]) for i in inside):
+            for i in inside:
+                by.value[i] = NAN
     return by
