@@ -99,7 +99,7 @@ def divergence_sign(backend: Backend, functions: Any) -> None:
 
 
 def _participants(case: Case) -> Any:
-    """Count the classes of each slice that take part, in the second logits too if there are some."""
+    """Count the classes of each slice that take part, in the second logits too."""
     inside = case.taking_part & (case.values != -np.inf)
     if case.second is not None:
         inside = inside & (case.second != -np.inf)

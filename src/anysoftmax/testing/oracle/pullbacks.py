@@ -62,7 +62,7 @@ def log_softmax_vjp(y: Any, g: Any, *, axis: Axis = -1, temperature: Any = 1.0) 
     logs = exact(y)
     shares = np.empty_like(logs)
     for i in np.ndindex(logs.shape):
-        shares[i] = exponential(logs[i])
+        shares[i] = NAN if PRECISE.isnan(logs[i]) else exponential(logs[i])
 
     def terms(i: Any, j: Any, g_i: Exact, g_j: Exact) -> tuple[Exact, Exact]:
         return g_i * shares[j], -shares[i] * g_j
