@@ -30,6 +30,7 @@ GATES = (
     (r"^memory\.Extra\..*, 1\)", "2"),
     (r"^throughput\.Ratio\..*, '(numpy|numpy-numba)', 'float32', (10|1000), -1\)", "1.25"),
     (r"^throughput\.Ratio\..*, '(torch|jax-jit|jax-jit-grad)', 'float32', 1000, -1\)", "1.25"),
+    (r"^cross_entropy\.Ratio\..*'float32', (10|1000)\)", "1.25"),
     (r"^overhead\.Ratio\..*'numpy'\)", "1.25"),
 )
 

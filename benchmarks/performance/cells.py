@@ -14,6 +14,8 @@ CUDA = 131_072_000  # 524 MB: a pass takes a GPU long enough for the clock
 CLASSES = tuple(sorted(harness.CLASSES))
 COMPILED_CLASSES = (10, 1000, 128_256)  # torch.compile takes seconds for each program
 WORKERS_CLASSES = (10, 1000)
+LOSS_CLASSES = (10, 1000, 128_256)
+LOSS_LIBRARIES = ("NumPy", "PyTorch", "JAX")
 
 QUICK = {(10, "float32", -1), (1000, "float64", 0), (1000, "float64", -1)}
 
@@ -39,6 +41,10 @@ def grid() -> Iterator[Cell]:
     yield Cell("NumPy, out= for ours alone", "softmax", "float32", 1000, -1, LARGE)
     for function in harness.FUNCTIONS:
         yield Cell("NumPy, ten floats", function, "float64", 10, -1, elements=10)
+    for library in LOSS_LIBRARIES:
+        for part in ("", ", gradient"):
+            path = f"Cross-entropy, {library}{part}"
+            yield from shapes(path, LOSS_CLASSES, axes=(-1,), functions=("cross_entropy",))
     # Last, for it sets the process free of its one core.
     yield from shapes("NumPy, two workers", WORKERS_CLASSES, axes=(-1,))
 
@@ -58,9 +64,15 @@ def cuda_grid() -> Iterator[Cell]:
                 yield Cell(path, function, "float32", classes, -1, CUDA)
 
 
-def shapes(path: str, classes: Iterable[int], *, axes: Iterable[int] = (-1, 0)) -> Iterator[Cell]:
+def shapes(
+    path: str,
+    classes: Iterable[int],
+    *,
+    axes: Iterable[int] = (-1, 0),
+    functions: Iterable[str] = harness.FUNCTIONS,
+) -> Iterator[Cell]:
     """Yield a path's cells of a million elements."""
-    for function in harness.FUNCTIONS:
+    for function in functions:
         for dtype in ("float32", "float64"):
             for axis in axes:
                 for n in classes:

@@ -119,6 +119,23 @@ def compiled(cell: Cell) -> Contenders:
     return library("torch-compile", None, "torch", cell)
 
 
+def cross_entropy(library: str, part: str, cell: Cell) -> Contenders:
+    """Return the mean loss of logits and labels by each of our kernels, and by each peer."""
+    asarray = harness.backend(library, automatic=True).asarray
+    x = logits(cell)
+    given = asarray(x), asarray(harness.labels(len(x), cell.classes))
+    contests = [c for c in harness.CONTESTS.values() if c.library == library]
+    ours = {c.kernel or "auto": partial(_loss(c, part), *given) for c in contests}
+    peers = {c.peer: partial(harness.loss(c.peer, library, part), *given) for c in contests}
+    for run in ours.values():
+        run()
+    return Contenders(ours, peers)
+
+
+def _loss(contest: harness.Contest, part: str) -> Callable[..., Any]:
+    return harness.loss("anysoftmax", contest.library, part, kernel=contest.kernel)
+
+
 def on_cuda(name: str, peer: str, cell: Cell) -> Contenders:
     """Return ours, the library's own, and x -> -x, which reads and writes as a device copy does."""
     if "compile" in name:
@@ -148,6 +165,12 @@ PATHS: dict[str, Callable[[Cell], Contenders]] = {
     "torch.compile": compiled,
     "JAX": partial(library, "jax-jit", None, "jax.nn"),
     "JAX, gradient": partial(library, "jax-jit-grad", None, "jax.nn"),
+    "Cross-entropy, NumPy": partial(cross_entropy, "numpy", "value"),
+    "Cross-entropy, NumPy, gradient": partial(cross_entropy, "numpy", "gradient"),
+    "Cross-entropy, PyTorch": partial(cross_entropy, "torch", "value"),
+    "Cross-entropy, PyTorch, gradient": partial(cross_entropy, "torch", "gradient"),
+    "Cross-entropy, JAX": partial(cross_entropy, "jax-jit", "value"),
+    "Cross-entropy, JAX, gradient": partial(cross_entropy, "jax-jit", "gradient"),
     "PyTorch on CUDA": partial(on_cuda, "torch-cuda", "torch"),
     "torch.compile on CUDA": partial(on_cuda, "torch-cuda-compile", "torch"),
     "JAX on CUDA": partial(on_cuda, "jax-cuda-jit", "jax.nn"),

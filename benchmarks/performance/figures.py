@@ -243,6 +243,27 @@ def other_libraries() -> Iterator[Figure]:
         yield Figure(f"{path}, `numba` kernel", (path,), "numba", "torch", "1.0", at_most(1.0))
 
 
+def losses() -> Iterator[Figure]:
+    """Yield the figures of cross-entropy with labels, alone and with its gradient."""
+    numpy, torch, jax = (f"Cross-entropy, {library}" for library in ("NumPy", "PyTorch", "JAX"))
+    wanted = [
+        (numpy, "reference", "scipy.special", "0.333 (3 times as fast)", 1 / 3),
+        (numpy, "auto", "scipy.special", "0.333 (3 times as fast)", 1 / 3),
+        *((path, "auto", "torch", "1.2", 1.2) for path in (torch, f"{torch}, gradient")),
+        *((path, "auto", "jax.nn", "level: 1.05", 1.05) for path in (jax, f"{jax}, gradient")),
+    ]
+    for path, ours, peer, shown, most in wanted:
+        yield Figure(
+            f"{path}, `{ours}`",
+            (path,),
+            ours,
+            peer,
+            shown,
+            at_most(most),
+            functions=("cross_entropy",),
+        )
+
+
 def cuda() -> Iterator[Figure]:
     """Yield the figures on a GPU, rows of 1000 and 128 256."""
     for path, own in (
@@ -257,7 +278,7 @@ def cuda() -> Iterator[Figure]:
             )
 
 
-FIGURES = (*base_install(), *kernels(), *other_libraries(), *ten_floats())
+FIGURES = (*base_install(), *kernels(), *other_libraries(), *losses(), *ten_floats())
 CUDA_FIGURES = tuple(cuda())
 
 IMPORT_LIMIT = 0.3  # of `import numpy`

@@ -139,9 +139,12 @@ def _pull_back_softmax(a: Admitted, room: Room) -> Array:
 
 def _pull_back_log_softmax(a: Admitted, room: Room) -> Array:
     xp, y, g = a.xp, in_working_dtype(a), a.cotangent
-    if not (is_numpy(y) and y.min() > -math.inf):
-        g = xp.where(y == -math.inf, 0.0, g)
-    return pull_back_log_softmax(xp, xp.exp(y, **into(room.exponentials)), g, a.axes, room)
+    absent = None if is_numpy(y) and y.min() > -math.inf else y == -math.inf
+    if absent is not None:
+        g = xp.where(absent, 0.0, g)
+    p = xp.exp(y, **into(room.exponentials))
+    x = pull_back_log_softmax(xp, p, g, a.axes, room)
+    return x if absent is None else xp.where(absent, 0.0, x)
 
 
 def _pull_back_logsumexp(a: Admitted, room: Room) -> Array:

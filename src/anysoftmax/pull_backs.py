@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 
-from anysoftmax.arrays import Array, Namespace, into, is_numpy, is_writable, replaced
+from anysoftmax.arrays import Array, Namespace, into, is_numpy, is_writable, pick, replaced
 from anysoftmax.fold import NO_ROOM, Room
 from anysoftmax.summation import stable_sum
 
@@ -39,8 +39,9 @@ def pull_back_softmax(
             return x
     total = _sum(xp, p, axes)
     winner = xp.sum(xp.where(p > total / 2, g, 0.0), axis=axes, keepdims=True)
-    relative = xp.where(p == 0, 0.0, g - winner)  # of the winner, 0
-    return p * (relative * total - _sum(xp, p * relative, axes))
+    absent = p == 0
+    relative = xp.where(absent, 0.0, g - winner)  # of the winner, 0
+    return xp.where(absent, 0.0, p * (relative * total - _sum(xp, p * relative, axes)))
 
 
 def pull_back_log_softmax(
@@ -69,8 +70,9 @@ def pull_back_label(
     A slice whose cotangent g is 0 has derivatives of 0, though it may hold NaN.
     """
     owned = is_writable(p) and is_writable(g)
+    own = pick(xp, p, labels, axes)
     p = replaced(xp, p, labels, 0.0, axes)
-    others = _sum(xp, p, axes)
+    others = _sum(xp, p, axes) + 0.0 * own  # NaN, if the label's is the only share
     p = replaced(xp, p, labels, -others, axes)
     x = xp.multiply(p, g, **into(p if owned else None))
     idle = g == 0
@@ -82,10 +84,16 @@ def pull_back_label(
 def divided(
     xp: Namespace, x: Array, temperature: Array | None, memory: Array | None = None
 ) -> Array:
-    """Divide derivatives by z by the temperature; at 0 nothing depends on the logits."""
+    """Divide derivatives by z by the temperature; at 0 and inf nothing depends on the logits."""
     if temperature is None:
         return x
-    return xp.divide(x, xp.where(temperature == 0, math.inf, temperature), **into(memory))
+    frozen = (temperature == 0) | (temperature == math.inf)
+    divisor = xp.where(frozen, 1.0, temperature)
+    if is_numpy(x):
+        with xp.errstate(over="ignore"):
+            x = xp.divide(x, divisor, out=memory)
+        return xp.where(frozen, 0.0, x) if frozen.any() else x
+    return xp.where(frozen, 0.0, x / divisor)
 
 
 def _pull_back_finite_softmax(

@@ -69,16 +69,46 @@ def test_limits_go_by_classes_and_dtype() -> None:
 
 
 @pytest.mark.parametrize(("name", "peer"), [("torch", "torch"), ("jax-jit", "jax.nn")])
-def test_the_contenders_of_a_gpu_run_on_the_cpu_too(
-    name: str, peer: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("settings")
+def test_the_contenders_of_a_gpu_run_on_the_cpu_too(name: str, peer: str) -> None:
     pytest.importorskip(name.partition("-")[0])
-    monkeypatch.setattr(harness.libraries, "stay_on_one_core", lambda: None)
     cell = Cell("PyTorch on CUDA", "softmax", "float32", 10, -1, elements=100)
     ours, peers, _ = on_cuda(name, peer, cell)
     values = [np.asarray(run()) for run in (*ours.values(), *peers.values())]
     np.testing.assert_allclose(values[0], values[1], rtol=1e-5)
     np.testing.assert_array_equal(values[2], -logits(cell))
+
+
+@pytest.mark.parametrize("part", harness.PARTS)
+@pytest.mark.parametrize("contest", harness.CONTESTS)
+@pytest.mark.usefixtures("settings")
+def test_contenders_compute_the_same_loss(contest: str, part: str) -> None:
+    library, kernel, peer = harness.CONTESTS[contest]
+    pytest.importorskip(library.partition("-")[0])
+    asarray = harness.backend(library, automatic=True).asarray
+    given = asarray(harness.logits((20, 10), "float32")), asarray(harness.labels(20, 10))
+    ours = harness.loss("anysoftmax", library, part, kernel=kernel)(*given)
+    theirs = harness.loss(peer, library, part)(*given)
+    for a, b in zip(flat(ours), flat(theirs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-9)
+
+
+def flat(result: Any) -> list[Any]:
+    """Return a loss, or a loss and its gradient, as NumPy arrays."""
+    if isinstance(result, tuple):
+        return [array for part in result for array in flat(part)]
+    return [np.asarray(result.detach() if hasattr(result, "detach") else result)]
+
+
+@pytest.mark.usefixtures("settings")
+def test_cross_entropy_has_contenders_on_every_library() -> None:
+    peers = {"NumPy": {"scipy.special"}, "PyTorch": {"torch"}}
+    peers["JAX"] = {"jax.nn", "logsumexp - logit"}
+    for library, expected in peers.items():
+        cell = Cell(f"Cross-entropy, {library}", "cross_entropy", "float32", 10, -1, elements=100)
+        ours, theirs, _ = PATHS[cell.path](cell)
+        assert theirs.keys() == expected
+        assert ours.keys() == ({"auto"} if library == "JAX" else {"auto", "reference"})
 
 
 def test_the_part_on_gpus() -> None:

@@ -24,21 +24,27 @@ from .libraries import (
     using,
     workers,
 )
+from .losses import CONTESTS, PARTS, Contest, loss
 from .memory import extra_bytes
-from .samples import logits, slices
+from .samples import labels, logits, slices
 from .stopwatch import processor_clock, ratio, take_turns, wall_clock
 
 __all__ = [
     "BACKENDS",
     "CLASSES",
     "COMPILED_BACKENDS",
+    "CONTESTS",
     "FUNCTIONS",
     "GRID_BACKENDS",
     "IMPLEMENTATIONS",
+    "PARTS",
     "Backend",
+    "Contest",
     "backend",
     "extra_bytes",
+    "labels",
     "logits",
+    "loss",
     "processor_clock",
     "ratio",
     "require",

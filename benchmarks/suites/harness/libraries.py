@@ -53,7 +53,7 @@ class Backend:
         if implementation == "anysoftmax":
             chosen = partial(getattr(require("anysoftmax"), name), axis=axis, **options)
             compiled, wait = self.compile(chosen, axis), self.wait
-            return _under(self.kernel, lambda x: wait(compiled(x)))
+            return under(self.kernel, lambda x: wait(compiled(x)))
         peers = by_hand if implementation == "by hand" else self.peers
         along = {"dim" if peers.__name__ == "torch" else "axis": axis}
         chosen = partial(getattr(peers, name), **along, **options)
@@ -218,16 +218,16 @@ def workers(n: int) -> AbstractContextManager[Any]:
     raise NotImplementedError("this commit has no anysoftmax.workers")
 
 
-def _under(kernel: str | None, function: Function) -> Function:
+def under(kernel: str | None, function: Function) -> Function:
     """Return the function as it runs with a kernel, for a microsecond a call."""
     if isinstance(using(kernel), nullcontext):
         return function
     not_able = require("anysoftmax.errors").KernelError
 
-    def run(x: Any) -> Any:
+    def run(*arrays: Any) -> Any:
         try:
             with using(kernel):
-                return function(x)
+                return function(*arrays)
         except not_able as error:
             raise NotImplementedError(str(error)) from error
 

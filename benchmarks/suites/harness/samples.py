@@ -23,3 +23,8 @@ def slices(classes: int, axis: int, dtype: str, *, elements: int = 1_000_000) ->
     """Return about `elements` logits as slices of `classes`, laid along the first or last axis."""
     count = max(1, elements // classes)
     return logits((classes, count) if axis == 0 else (count, classes), dtype)
+
+
+def labels(count: int, classes: int, *, seed: int = 1) -> NumpyArray:
+    """Return labels of as many slices, each class as likely as another."""
+    return np.random.default_rng(seed).integers(classes, size=count)
