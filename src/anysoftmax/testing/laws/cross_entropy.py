@@ -111,8 +111,9 @@ def weightless_samples(backend: Backend, functions: Any) -> None:
             plain.but(**by_class),  # the label of the second row weighs nothing
             plain.but(second=shares * np.asarray([1, 0, 1])[:, None]),
         ]
-        for clean in backend.some(cleans):
-            _unmoved(backend, functions, clean, ruins)
+        for i, clean in enumerate(backend.some(cleans)):
+            chosen = ruins if backend.cost == 1 else [ruins[(i + number) % len(ruins)]]
+            _unmoved(backend, functions, clean, chosen)
 
 
 def _unmoved(backend: Backend, functions: Any, clean: Case, ruins: Any) -> None:
@@ -121,7 +122,7 @@ def _unmoved(backend: Backend, functions: Any, clean: Case, ruins: Any) -> None:
         known = clean.call(backend, functions, function)
         assert np.isfinite(known).all(), f"{function}: {known}"
         judge(known, clean.expect(backend, function))
-        for ruin in backend.some(ruins):
+        for ruin in ruins:
             values = clean.values.copy()
             values[1] = ruin
             other = clean.but(values=clean.format.round(values))
