@@ -109,10 +109,11 @@ def admit(
 def admit_pair(x: Any, y: Any, **options: Any) -> tuple[Admitted, Admitted]:
     """Check two arrays of logits that are compared, and bring them into one shape and dtype."""
     numbers_only = isinstance(x, (int, float, complex, list, tuple))
-    leader = admit_array(y if numbers_only else x, "logits")
+    leader = admit_array(y, "logits_q") if numbers_only else admit_array(x, "logits_p")
     xp = array_namespace(leader)
     real = result_dtype(xp, leader, None)
-    x, y = (admit_companion(xp, "logits", z, leader, real) for z in (x, y))
+    x = admit_companion(xp, "logits_p", x, leader, real)
+    y = admit_companion(xp, "logits_q", y, leader, real)
     dtypes = [result_dtype(xp, z, None) for z in (x, y)]
     dtype = dtypes[0] if dtypes[0] == dtypes[1] else xp.result_type(*dtypes)
     shapes = tuple(x.shape), tuple(y.shape)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -199,6 +200,11 @@ def either(condition: Any, first: Callable[[], Any], second: Callable[[], Any]) 
     if isinstance(condition, bool):
         return first() if condition else second()
     return sys.modules["jax"].lax.cond(condition, first, second)
+
+
+def quiet(xp: Namespace) -> AbstractContextManager[Any]:
+    """Return what keeps NumPy from warning of infinities and NaN; no other library does."""
+    return xp.errstate(all="ignore") if xp.__name__ == "numpy" else nullcontext()
 
 
 def into(memory: Array | None) -> dict[str, Array]:

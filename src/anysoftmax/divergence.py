@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from anysoftmax.admission import Admitted, admit, admit_pair
-from anysoftmax.arrays import Array, as_array, narrow
+from anysoftmax.arrays import Array, as_array, narrow, quiet
 from anysoftmax.dispatch import compute
 from anysoftmax.operations import ENTROPY, LOG_SOFTMAX, SOFTMAX
 from anysoftmax.summation import stable_sum
@@ -176,8 +176,9 @@ def kl_divergence(
     """
     a, b = admit_pair(logits_p, logits_q, axis=axis, temperature=temperature, where=where)
     xp, work = a.xp, {"dtype": a.work, "lone": False}
-    total = _divergence(a._replace(**work), b._replace(**work))
-    return as_array(narrow(xp, xp.squeeze(total, axis=a.axes), a.dtype))
+    with quiet(xp):
+        total = _divergence(a._replace(**work), b._replace(**work))
+        return as_array(narrow(xp, xp.squeeze(total, axis=a.axes), a.dtype))
 
 
 def _divergence(a: Admitted, b: Admitted) -> Array:

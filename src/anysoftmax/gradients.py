@@ -10,9 +10,9 @@ from anysoftmax.admission import (
     admit_companion,
     require_broadcast,
 )
-from anysoftmax.arrays import Array
+from anysoftmax.arrays import Array, describe, is_floating, is_integral, quiet
 from anysoftmax.dispatch import compute
-from anysoftmax.operations import LOG_SOFTMAX_PULL_BACK, SOFTMAX_PULL_BACK
+from anysoftmax.operations import LOG_SOFTMAX_PULL_BACK, SOFTMAX_PULL_BACK, PullBack
 
 __all__ = ["log_softmax_vjp", "softmax_vjp"]
 
@@ -78,7 +78,7 @@ def softmax_vjp(
     >>> asm.softmax_vjp(p, np.array([1.0, 0.0]))
     array([ 1.92874985e-22, -1.92874985e-22])
     """
-    return compute(SOFTMAX_PULL_BACK, _admit(p, g, axis, temperature))
+    return _compute(SOFTMAX_PULL_BACK, _admit(p, g, axis, temperature))
 
 
 def log_softmax_vjp(
@@ -142,13 +142,15 @@ def log_softmax_vjp(
     >>> asm.log_softmax_vjp(y, np.array([1.0, 0.0]))
     array([ 1.92874985e-22, -1.92874985e-22])
     """
-    return compute(LOG_SOFTMAX_PULL_BACK, _admit(y, g, axis, temperature))
+    return _compute(LOG_SOFTMAX_PULL_BACK, _admit(y, g, axis, temperature))
 
 
 def _admit(result: Any, g: Any, axis: Any, temperature: Any) -> Admitted:
     """Check the result of a function and its cotangent, which gets the dtype of the work."""
     a = admit(result, axis=axis, temperature=temperature)
     cotangent = admit_companion(a.xp, "g", g, a.logits, a.work)
+    if not (is_floating(cotangent.dtype) or is_integral(a.xp, cotangent.dtype)):
+        raise TypeError(f"g must be an array of real numbers: got {describe(g)}")
     shape = tuple(a.logits.shape[:-1] if a.lone else a.logits.shape)
     require_broadcast("g", cotangent, shape)
     if a.lone and cotangent.ndim:
@@ -157,3 +159,8 @@ def _admit(result: Any, g: Any, axis: Any, temperature: Any) -> Admitted:
     if cotangent.dtype != a.work:
         cotangent = a.xp.astype(cotangent, a.work)
     return a._replace(cotangent=cotangent)
+
+
+def _compute(operation: PullBack, a: Admitted) -> Array:
+    with quiet(a.xp):
+        return compute(operation, a)

@@ -66,7 +66,8 @@ def derivatives(a: Admitted, targets: Targets, scale: Array) -> Array:
     k = _product(xp, scale, xp.where(taking_part, _coefficients(a, targets, taking_part), 0.0))
     idle = ~xp.any(k != 0, axis=a.axes, keepdims=True)
     p = xp.where(idle, 0.0, compute(SOFTMAX, a))
-    return divided(xp, pull_back_log_softmax(xp, p, -k, a.axes), a.temperature)
+    x = xp.where(taking_part, pull_back_log_softmax(xp, p, -k, a.axes), 0.0)
+    return divided(xp, x, a.temperature)
 
 
 def _coefficients(a: Admitted, targets: Targets, taking_part: Array) -> Array:

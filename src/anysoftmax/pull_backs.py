@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 
-from anysoftmax.arrays import Array, Namespace, into, is_numpy, is_writable, replaced
+from anysoftmax.arrays import Array, Namespace, into, is_numpy, is_writable, pick, replaced
 from anysoftmax.fold import NO_ROOM, Room
 from anysoftmax.summation import stable_sum
 
@@ -70,8 +70,9 @@ def pull_back_label(
     A slice whose cotangent g is 0 has derivatives of 0, though it may hold NaN.
     """
     owned = is_writable(p) and is_writable(g)
+    own = pick(xp, p, labels, axes)
     p = replaced(xp, p, labels, 0.0, axes)
-    others = _sum(xp, p, axes)
+    others = _sum(xp, p, axes) + 0.0 * own  # NaN, if the label's is the only share
     p = replaced(xp, p, labels, -others, axes)
     x = xp.multiply(p, g, **into(p if owned else None))
     idle = g == 0
@@ -100,8 +101,7 @@ def _pull_back_finite_softmax(
 ) -> Array | None:
     """Compute in few walks through memory, or return None if the cotangents are not all finite."""
     total = _sum(xp, p, axes)
-    one = _is_one(xp, total)
-    relative, sure = g, _find_sure(xp, p, None if one else total)
+    relative, sure = g, _find_sure(xp, p, total)
     if sure is not None:
         # A winner's own becomes 0.
         winner = _spread(xp, p, sure, g[sure], axes)
@@ -109,8 +109,7 @@ def _pull_back_finite_softmax(
     mean = _sum(xp, xp.multiply(p, relative, **into(room.exponentials)), axes)
     if not xp.isfinite(mean).all():
         return None
-    if not one:
-        relative = xp.multiply(relative, total, **into(room.winners))
+    relative = xp.multiply(relative, total, **into(room.winners))
     x = xp.subtract(relative, mean, **into(room.exponentials))
     return xp.multiply(p, x, **into(room.shifted))
 
@@ -120,8 +119,7 @@ def _pull_back_log_softmax_in(
 ) -> Array:
     """Compute in few walks through memory."""
     total = _sum(xp, p, axes)
-    one = _is_one(xp, total)
-    sure = _find_sure(xp, p, None if one else total)
+    sure = _find_sure(xp, p, total)
     if sure is None:
         everything = _sum(xp, g, axes)
     else:
@@ -138,22 +136,19 @@ def _pull_back_log_softmax_in(
         everything = others + _spread(xp, p, sure, won, axes)
         of_winners = _of_slices(sure, axes)
         won = rest[of_winners] * won - share * others[of_winners]
-    if not one:
-        g = xp.multiply(g, total, **into(room.winners))
+    g = xp.multiply(g, total, **into(room.winners))
     x = xp.subtract(g, xp.multiply(p, everything, **into(room.exponentials)), **into(room.shifted))
     if sure is not None:
         x[sure] = won
     return x
 
 
-def _find_sure(xp: Namespace, p: Array, total: Array | None) -> tuple[Array, ...] | None:
+def _find_sure(xp: Namespace, p: Array, total: Array) -> tuple[Array, ...] | None:
     """Return the indices of sure winners, None if there are none.
 
-    They are likelier than all others of their slice together, so that it has one at most. `total`
-    is None where shares add up to 1.
+    They are likelier than all others of their slice together, so that it has one at most.
     """
-    half = (1 + _tolerance(xp, p)) / 2 if total is None else total / 2
-    sure = p > half
+    sure = p > total / 2
     # Along memory, and flat: NumPy takes many times as long over several axes.
     order = sorted(range(p.ndim), key=lambda i: sure.strides[i], reverse=True)
     lying = sure.transpose(order)
@@ -177,15 +172,6 @@ def _spread(
 def _of_slices(places: tuple[Array, ...], axes: tuple[int, ...]) -> tuple[Array, ...]:
     """Return the indices of the slices that elements lie in."""
     return tuple(index * 0 if i in axes else index for i, index in enumerate(places))
-
-
-def _is_one(xp: Namespace, total: Array) -> bool:
-    """Tell whether sums of shares are 1 but for the rounding of the sums themselves."""
-    return bool((xp.abs(total - 1) <= _tolerance(xp, total)).all())
-
-
-def _tolerance(xp: Namespace, x: Array) -> float:
-    return 2 * float(xp.finfo(x.dtype).eps)
 
 
 def _sum(xp: Namespace, terms: Array, axes: tuple[int, ...]) -> Array:

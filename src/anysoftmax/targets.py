@@ -148,8 +148,8 @@ def _admit_labels(
 
 def _refuse_wrong_labels(labels: Array, weights: Array | None, count: int) -> None:
     xp = array_namespace(labels)
-    labels = xp.astype(labels, xp.int64)  # a small dtype may not hold the number of classes
-    wrong = (labels < 0) | (labels >= count)
+    numbers = xp.astype(labels, xp.int64)  # a small dtype may not hold the number of classes
+    wrong = (numbers < 0) | (numbers >= count)
     if weights is not None:
         wrong = wrong & (weights != 0)
     if smallest(xp.astype(~wrong, xp.int8)) == 0:

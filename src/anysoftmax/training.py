@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from anysoftmax.admission import Admitted, admit
-from anysoftmax.arrays import Array, Namespace, as_array, constant, narrow
+from anysoftmax.arrays import Array, Namespace, as_array, constant, narrow, quiet
 from anysoftmax.losses import derivatives, losses
 from anysoftmax.summation import stable_sum
 from anysoftmax.targets import Targets, admit_targets
@@ -143,14 +143,16 @@ def cross_entropy(
         temperature=temperature,
         where=where,
     )
-    xp, loss = a.xp, losses(a, b)
-    if reduction == "none":
-        return _of_dtype(a, xp.squeeze(loss, axis=a.axes))
-    total = _sum(xp, loss)
-    if reduction == "mean":
-        weight = _total_weight(a, b)
-        total = xp.where(weight == 0, 0.0, total / xp.where(weight == 0, 1.0, weight))
-    return _of_dtype(a, xp.squeeze(total, axis=tuple(range(total.ndim))))
+    xp = a.xp
+    with quiet(xp):
+        loss = losses(a, b)
+        if reduction == "none":
+            return _of_dtype(a, xp.squeeze(loss, axis=a.axes))
+        total = _sum(xp, loss)
+        if reduction == "mean":
+            weight = _total_weight(a, b)
+            total = xp.where(weight == 0, 0.0, total / xp.where(weight == 0, 1.0, weight))
+        return _of_dtype(a, xp.squeeze(total, axis=tuple(range(total.ndim))))
 
 
 def cross_entropy_grad(
@@ -179,7 +181,9 @@ def cross_entropy_grad(
 
     Parameters
     ----------
-    logits, targets, axis, temperature, where, class_weights, sample_weights, label_smoothing
+    logits, targets : arrays
+        As for `cross_entropy`.
+    axis, temperature, where, class_weights, sample_weights, label_smoothing : optional
         As for `cross_entropy`.
     reduction : {"mean", "sum", "none"}, default "mean"
         Which loss is differentiated; with ``"none"`` each slice's own, which gives the same
@@ -240,13 +244,12 @@ def cross_entropy_grad(
         where=where,
     )
     xp, scale = a.xp, constant(a.xp, 1.0, a.work, a.logits)
-    if reduction == "mean":
-        weight = _total_weight(a, b)
-        scale = xp.where(weight == 0, 0.0, scale / xp.where(weight == 0, 1.0, weight))
-    x = derivatives(a, b, scale)
-    if a.lone:
-        x = xp.squeeze(x, axis=-1)
-    return _of_dtype(a, x)
+    with quiet(xp):
+        if reduction == "mean":
+            weight = _total_weight(a, b)
+            scale = xp.where(weight == 0, 0.0, scale / xp.where(weight == 0, 1.0, weight))
+        x = derivatives(a, b, scale)
+        return _of_dtype(a, xp.squeeze(x, axis=-1) if a.lone else x)
 
 
 def _admit(

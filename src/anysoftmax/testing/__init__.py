@@ -1,4 +1,4 @@
-"""Laws of softmax, log_softmax and logsumexp, for this library's tests and for any other's.
+"""Laws of softmax and of the losses made of it, for this library's tests and for any other's.
 
 The extra ``testing`` brings what this package needs. To hold the functions to their contract on
 an array library of your own, describe it as a `Backend` and run every law that applies:
@@ -10,7 +10,7 @@ an array library of your own, describe it as a `Backend` and run every law that 
 ...         law.check(numpy)
 
 `oracle` holds the exact references, `bounds` the accuracy that the contract promises, and
-`strategies` the logits that have broken a softmax somewhere.
+`strategies` the arguments that have broken a softmax or a loss somewhere.
 """
 
 from __future__ import annotations

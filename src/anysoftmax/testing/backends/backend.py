@@ -69,6 +69,8 @@ class Backend(ABC):
         Whether an error raised in a function reaches the caller as it is.
     has_complex : bool
         Whether there are complex numbers.
+    compiles : bool
+        Whether every new shape, dtype and option costs a compilation.
     cost : int
         By how much fewer examples it is given than NumPy.
     """
@@ -89,6 +91,7 @@ class Backend(ABC):
     traces_numbers: ClassVar[bool] = False
     reports_errors: ClassVar[bool] = True
     has_complex: ClassVar[bool] = True
+    compiles: ClassVar[bool] = False
     cost: ClassVar[int] = 1
 
     def __init__(self) -> None:

@@ -20,6 +20,7 @@ class JaxBackend(Backend):
     library = "jax"
     dtypes: ClassVar[tuple[str, ...]] = ("float64", "float32", "float16", "bfloat16")
     differentiable = True
+    compiles = True
     flushes_subnormals = True  # XLA on the CPU sets the processor so
     cost = 2
     x64: ClassVar[bool] = True

@@ -136,6 +136,7 @@ class CompiledTorchBackend(TorchBackend):
     traced = True
     writes_out = False
     traces_numbers = True
+    compiles = True
     reports_errors = False  # the compiler wraps them
     cost = 50
 

@@ -99,6 +99,8 @@ def divergence_sign(backend: Backend, functions: Any) -> None:
 
 
 def _participants(case: Case) -> Any:
-    """Count the classes of each slice that take part."""
+    """Count the classes of each slice that take part, in the second logits too."""
     inside = case.taking_part & (case.values != -np.inf)
+    if case.second is not None:
+        inside = inside & (case.second != -np.inf)
     return case.by_slice(inside).sum(axis=1).reshape(case.slices)

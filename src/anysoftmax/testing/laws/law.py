@@ -8,7 +8,7 @@ from typing import Any
 
 from anysoftmax.testing.backends import Backend
 
-__all__ = ["ALL_FUNCTIONS", "FROM_LOGITS", "Law", "law"]
+__all__ = ["ALL_FUNCTIONS", "FROM_LOGITS", "Law", "affordable", "law"]
 
 Functions = Any  # a module or namespace that has the public functions
 
@@ -23,6 +23,25 @@ FROM_LOGITS = (
     "cross_entropy_grad",
 )
 ALL_FUNCTIONS = (*FROM_LOGITS, "softmax_vjp", "log_softmax_vjp")
+
+# Those that lay out their work in ways of their own.
+DISTINCT = ("softmax", "log_softmax", "logsumexp", "cross_entropy", "cross_entropy_grad")
+
+
+def affordable(backend: Backend, functions: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the functions to try a law on that is about all of them, and about none's numbers.
+
+    Where each call is slow these are the `DISTINCT` ones.
+
+    Examples
+    --------
+    >>> from anysoftmax.testing import backends
+    >>> affordable(backends.get("jax"), ("softmax", "entropy"))
+    ('softmax',)
+    """
+    if backend.compiles or backend.cost > 2:
+        return tuple(name for name in functions if name in DISTINCT)
+    return functions
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from anysoftmax.testing.backends import Backend
-from anysoftmax.testing.backends.backend import AFFORDABLE
 from anysoftmax.testing.bounds import Expected, judge
 from anysoftmax.testing.formats import FORMATS
-from anysoftmax.testing.laws.law import ALL_FUNCTIONS, FROM_LOGITS, law
+from anysoftmax.testing.laws.law import ALL_FUNCTIONS, FROM_LOGITS, affordable, law
 from anysoftmax.testing.oracle.exact import exact
 from anysoftmax.testing.strategies import FINITE, Case, cases, examples
 
@@ -62,7 +61,8 @@ def temperature_by_slice(backend: Backend, functions: Any) -> None:
     column = np.asarray([[0.5], [0.0], [4.0]])
     for dtype in backend.some(backend.dtypes):
         case = Case(values.astype(FORMATS[dtype].carrier), dtype, temperature=column)
-        for function in WITH_TEMPERATURE:
+        every = backend.cost == 1 or dtype == backend.default_dtype
+        for function in affordable(backend, WITH_TEMPERATURE) if every else FUNCTIONS:
             suited = case.suited(function)
             together = suited.call(backend, functions, function)
             expected = suited.expect(backend, function)
@@ -110,7 +110,7 @@ def opposite_extremes(backend: Backend, functions: Any) -> None:
         values = FORMATS[dtype].round([[largest, -largest, 0.0], [largest, largest, -largest]])
         for temperature in (largest / 4, largest):
             case = Case(values, dtype, temperature=float(FORMATS[dtype].round(temperature)))
-            for function in WITH_TEMPERATURE:
+            for function in affordable(backend, WITH_TEMPERATURE):
                 suited = case.suited(function)
                 judge(suited.call(backend, functions, function), suited.expect(backend, function))
 
@@ -123,9 +123,7 @@ def wrong_temperatures(backend: Backend, functions: Any) -> None:
     column = np.asarray([[-1.0], [np.nan], [1.0]], dtype=backend.default_dtype)
     left_out = {"softmax": 0, "log_softmax": -np.inf, "cross_entropy_grad": 0}
     case = Case(values, backend.default_dtype, where=where)
-    for function in WITH_TEMPERATURE:
-        if backend.cost > AFFORDABLE and function not in {"softmax", "cross_entropy"}:
-            continue
+    for function in affordable(backend, WITH_TEMPERATURE):
         suited = case.suited(function)
         if function == "cross_entropy":  # the target of every row takes part
             suited = suited.but(second=np.asarray([1, 0, 1], dtype=np.int32))

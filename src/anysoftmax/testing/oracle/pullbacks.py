@@ -18,6 +18,8 @@ import numpy as np
 
 from anysoftmax.testing.oracle.exact import (
     INF,
+    NAN,
+    PRECISE,
     ZERO,
     Axis,
     Exact,
@@ -60,7 +62,7 @@ def log_softmax_vjp(y: Any, g: Any, *, axis: Axis = -1, temperature: Any = 1.0) 
     logs = exact(y)
     shares = np.empty_like(logs)
     for i in np.ndindex(logs.shape):
-        shares[i] = exponential(logs[i])
+        shares[i] = NAN if PRECISE.isnan(logs[i]) else exponential(logs[i])
 
     def terms(i: Any, j: Any, g_i: Exact, g_j: Exact) -> tuple[Exact, Exact]:
         return g_i * shares[j], -shares[i] * g_j
@@ -93,4 +95,7 @@ def _pull_back(  # noqa: PLR0917
                         entry.add(term / t[i], ZERO)
                 entry.lose((1 + abs(g[j])) / min(1, t[i]))
             by.put(i, entry)
+        if any(PRECISE.isnan(shares[i]) for i in inside):
+            for i in inside:
+                by.value[i] = NAN
     return by
