@@ -61,6 +61,7 @@ def derivatives_of_labels(a: Admitted, labels: Array, g: Array) -> Array:
     """Return the derivatives by the logits of the labels' surprisals, times g of each slice."""
     # What is infinite is a constant.
     g = a.xp.where(_is_present(a, labels), g, 0.0)
+    g = g if g.dtype == a.work else a.xp.astype(g, a.work)
     return compute(LABEL_PULL_BACK, a._replace(labels=labels, cotangent=g))
 
 

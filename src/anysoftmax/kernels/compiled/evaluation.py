@@ -67,8 +67,12 @@ def evaluate(task: Task) -> int:
     """Compute a task into its `out`; return the number of special slices."""
     lengths = [1 if i in task.axes else n for i, n in enumerate(task.x.shape)]
     temperature, labels, cotangent = (
-        None if a is None else np.broadcast_to(a, lengths)
-        for a in (task.temperature, task.labels, task.cotangent)
+        None if a is None else np.broadcast_to(a.astype(dtype, copy=False), lengths)
+        for a, dtype in (
+            (task.temperature, task.work),
+            (task.labels, np.int64),
+            (task.cotangent, task.work),
+        )
     )
     task = task._replace(temperature=temperature, labels=labels, cotangent=cotangent)
     seen = None

@@ -35,7 +35,7 @@ def pull_back_labels(seen: View) -> None:
     walk(
         memory_of(out),
         out.shape,
-        memory_of(labels.astype(np.int64, copy=False)),
+        memory_of(labels),
         memory_of(g),
         None if seen.t is None else memory_of(seen.t),
         np.zeros((5, 1 if by_rows else min(out.shape[2], WIDTH)), out.dtype),
@@ -64,8 +64,8 @@ def label_row(p, label, g, t):
     if g == zero(g) or (t is not None and (t == zero(g) or t == np.inf)):
         fill(p, zero(g))
         return
+    total = lost = zero(g) * p[label]  # NaN, if that is the only share
     p[label] = zero(g)
-    total = lost = zero(g)
     block = BLOCK // p.itemsize
     for low in range(0, p.shape[0], block):
         total, lost = add_carrying(total, lost, _sum(p[low : low + block]))
@@ -119,10 +119,10 @@ def label_tile(p, step, classes, label, label_step, g, t, bench):
     """Make the derivatives of slices side by side."""
     total, lost, part = bench[0], bench[1], bench[2]
     n, size, like = g.shape[0], g.itemsize, g[0]
-    fill(total, zero(like))
     fill(lost, zero(like))
     for j in range(n):
         place = p + vector(label + j * label_step, 1, n)[0] * step + j * size
+        total[j] = zero(like) * vector(place, 1, like)[0]
         vector(place, 1, like)[0] = zero(like)
         if t is not None and (t[j] == zero(like) or t[j] == np.inf):
             g[j], t[j] = zero(like), one(like)
