@@ -245,4 +245,4 @@ ENTROPY = Operation(
 SOFTMAX_PULL_BACK = PullBack("softmax_vjp", _pull_back_softmax)
 LOG_SOFTMAX_PULL_BACK = PullBack("log_softmax_vjp", _pull_back_log_softmax)
 LOGSUMEXP_PULL_BACK = PullBack("logsumexp_vjp", _pull_back_logsumexp)
-LABEL_PULL_BACK = PullBack("surprisal_vjp", _pull_back_label)
+LABEL_PULL_BACK = PullBack("cross_entropy_grad", _pull_back_label)

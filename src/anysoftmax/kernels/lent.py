@@ -73,7 +73,7 @@ def log_softmax_vjp(a: Admitted, out: Array | None) -> Array:
     return _compute(LOG_SOFTMAX_PULL_BACK, a, out)
 
 
-def surprisal_vjp(a: Admitted, out: Array | None) -> Array:
+def cross_entropy_grad(a: Admitted, out: Array | None) -> Array:
     """Pull a derivative back through surprisals of labels by NumPy."""
     return _compute(LABEL_PULL_BACK, a, out)
 

@@ -18,8 +18,9 @@ from anysoftmax.admission import Admitted
 from anysoftmax.errors import KernelError
 from anysoftmax.kernels.compiled import walks
 from anysoftmax.kernels.compiled.columns import BENCH
-from anysoftmax.kernels.compiled.views import View, pieces, view
-from anysoftmax.operations import Operation
+from anysoftmax.kernels.compiled.labels import pull_back_labels
+from anysoftmax.kernels.compiled.views import View, memory_of, pieces, view
+from anysoftmax.operations import SOFTMAX, Computation
 from anysoftmax.threads import for_each
 
 __all__ = ["Task", "evaluate"]
@@ -39,10 +40,12 @@ SPECIAL = 2**16  # numbers of special slices that are gathered at a time
 class Task(NamedTuple):
     """Arguments as NumPy arrays: `x` in any real dtype, `out` in the result's.
 
-    `load` copies logits to memory in the dtype of the work, `store` copies results back.
+    `load` copies logits to memory in the dtype of the work, `store` copies results back. Where
+    `labels` are given, with a cotangent each, softmax is computed as a step to the derivatives of
+    their surprisals.
     """
 
-    operation: Operation
+    operation: Computation
     x: NumpyArray
     out: NumpyArray
     axes: tuple[int, ...]
@@ -51,16 +54,27 @@ class Task(NamedTuple):
     temperature: NumpyArray | None
     load: Callable[[NumpyArray, NumpyArray], None]
     store: Callable[[NumpyArray, NumpyArray], None]
+    labels: NumpyArray | None = None
+    cotangent: NumpyArray | None = None
+
+    @property
+    def walked(self) -> Computation:
+        """Return what the walks compute."""
+        return self.operation if self.labels is None else SOFTMAX
 
 
 def evaluate(task: Task) -> int:
     """Compute a task into its `out`; return the number of special slices."""
-    if task.temperature is not None:
-        lengths = [1 if i in task.axes else n for i, n in enumerate(task.x.shape)]
-        task = task._replace(temperature=np.broadcast_to(task.temperature, lengths))
+    lengths = [1 if i in task.axes else n for i, n in enumerate(task.x.shape)]
+    temperature, labels, cotangent = (
+        None if a is None else np.broadcast_to(a, lengths)
+        for a in (task.temperature, task.labels, task.cotangent)
+    )
+    task = task._replace(temperature=temperature, labels=labels, cotangent=cotangent)
     seen = None
     if task.where is None and task.x.dtype == task.out.dtype == task.work:
-        seen = view(task.x, task.out, task.temperature, task.axes)
+        given = View(task.x, task.out, task.temperature, task.labels, task.cotangent)
+        seen = view(given, task.axes)
         if seen is not None and not _fits(_choose(seen), seen):
             seen = None
     return _evaluate_tiles(task) if seen is None else _evaluate_blocks(task, seen)
@@ -82,8 +96,7 @@ def _evaluate_blocks(task: Task, seen: View) -> int:
     found = []
 
     def work(cut: Any) -> None:
-        x, out, t = seen
-        found.append(_walk(task, View(x[cut], out[cut], None if t is None else t[cut]), None))
+        found.append(_walk(task, seen.of_each(lambda a: a[cut]), None))
 
     for_each(work, cuts)
     return sum(found)
@@ -95,7 +108,10 @@ def _evaluate_tiles(task: Task) -> int:
     rest = [i for i in range(ndim) if i not in axes]
     order = [*rest, *axes]
     x, out = task.x.transpose(order), task.out.transpose(order)
-    t = None if task.temperature is None else task.temperature.transpose(order)
+    beside = [
+        None if a is None else a.transpose(order)
+        for a in (task.temperature, task.labels, task.cotangent)
+    ]
     mask = None
     if task.where is not None:
         mask = np.broadcast_to(task.where, task.x.shape).transpose(order)
@@ -125,16 +141,14 @@ def _evaluate_tiles(task: Task) -> int:
             hidden = ~mask[index]
             np.copyto(shaped, -np.inf, where=hidden)
             hidden = hidden.reshape(count, classes)
-        temperatures = None
-        if t is not None:
-            row = (1, 1, count) if by_class else (count, 1, 1)
-            temperatures = t[index].astype(task.work).reshape(row)
+        row = (1, 1, count) if by_class else (count, 1, 1)
+        t, labels, g = (None if a is None else a[index].reshape(row) for a in beside)
         result = tile
         if task.operation.reduces:
             depths = target.shape[len(rest) :]
             room = np.empty(target.size, task.work)
             result, shaped = _tile(room, lengths, depths, by_class=by_class)
-        found.append(_walk(task, View(tile, result, temperatures), hidden))
+        found.append(_walk(task, View(tile, result, t, labels, g), hidden))
         task.store(shaped, target)
 
     for_each(work, list(pieces(x.shape[: len(rest)], max(1, TILE // classes))))
@@ -179,7 +193,7 @@ def _row_memory(seen: View) -> int:
 
 def _walk(task: Task, seen: View, hidden: NumpyArray | None) -> int:
     """Compute slices that a walk can reach, the special ones by the operation itself."""
-    x, out, t = seen
+    x, out, t = seen[:3]
     outer, classes, inner = x.shape
     table = _choose(seen)
     if table is walks.TURNED:
@@ -190,10 +204,10 @@ def _walk(task: Task, seen: View, hidden: NumpyArray | None) -> int:
     else:
         room = _row_memory(seen)
     special = np.empty(outer * inner, np.uint8)
-    found: int = table[task.operation.name](
-        _memory(x),
-        _memory(out),
-        None if t is None else _memory(t),
+    found: int = table[task.walked.name](
+        memory_of(x),
+        memory_of(out),
+        None if t is None else memory_of(t),
         (outer, classes, inner, out.shape[1]),
         LIMITS[task.work],
         special,
@@ -204,6 +218,8 @@ def _walk(task: Task, seen: View, hidden: NumpyArray | None) -> int:
         step = max(1, SPECIAL // classes)
         for low in range(0, found, step):
             _compute_special(task, seen, hidden, places[low : low + step])
+    if seen.labels is not None:
+        pull_back_labels(seen)
     return found
 
 
@@ -224,11 +240,7 @@ def _compute_special(task: Task, seen: View, hidden: NumpyArray | None, places: 
         lone=False,
     )
     with np.errstate(all="ignore"):
-        seen.out[outer, :, inner] = task.operation(a)
-
-
-def _memory(a: NumpyArray) -> tuple[int, int, int, int]:
-    return (a.__array_interface__["data"][0], *a.strides)
+        seen.out[outer, :, inner] = task.walked(a)
 
 
 LIMITS = {

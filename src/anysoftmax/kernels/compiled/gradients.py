@@ -35,7 +35,7 @@ from anysoftmax.kernels.compiled.elementary import exp
 from anysoftmax.kernels.compiled.instructions import select, zero
 from anysoftmax.kernels.compiled.rows import BLOCK, REORDER
 from anysoftmax.kernels.compiled.walks import bind
-from anysoftmax.operations import Operation
+from anysoftmax.operations import Computation
 
 __all__ = ["pull_back"]
 
@@ -49,7 +49,7 @@ kernel: Any = None  # each copy of a walk has its own under this name, see `bind
 
 
 def pull_back(
-    operation: Operation, axes: tuple[int, ...], y: NumpyArray, g: NumpyArray, out: NumpyArray
+    operation: Computation, axes: tuple[int, ...], y: NumpyArray, g: NumpyArray, out: NumpyArray
 ) -> bool:
     """Write the derivative to `out`; return False if the layout of `y` does not allow it."""
     first, last = min(axes), max(axes)

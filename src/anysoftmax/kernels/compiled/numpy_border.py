@@ -11,9 +11,25 @@ from anysoftmax.admission import Admitted
 from anysoftmax.blocks import is_apart
 from anysoftmax.errors import KernelError
 from anysoftmax.kernels.compiled.evaluation import LIMITS, Task, evaluate
-from anysoftmax.operations import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, SUMMARY, Operation
+from anysoftmax.operations import (
+    LABEL_PULL_BACK,
+    LOG_SOFTMAX,
+    LOGSUMEXP,
+    SOFTMAX,
+    SUMMARY,
+    Computation,
+)
 
-__all__ = ["load", "log_softmax", "logsumexp", "refuse", "softmax", "store", "summary"]
+__all__ = [
+    "cross_entropy_grad",
+    "load",
+    "log_softmax",
+    "logsumexp",
+    "refuse",
+    "softmax",
+    "store",
+    "summary",
+]
 
 NumpyArray = np.ndarray[Any, Any]
 
@@ -38,6 +54,11 @@ def summary(a: Admitted, _: NumpyArray | None) -> NumpyArray:
     return _run(SUMMARY, a, None)
 
 
+def cross_entropy_grad(a: Admitted, _: NumpyArray | None) -> NumpyArray:
+    """Pull a derivative back through surprisals of labels."""
+    return _run(LABEL_PULL_BACK, a, None)
+
+
 def refuse(a: Admitted) -> None:
     """Raise `KernelError` for requests that no compiled kernel serves."""
     if a.weights is not None:
@@ -49,7 +70,7 @@ def refuse(a: Admitted) -> None:
         )
 
 
-def _run(operation: Operation, a: Admitted, out: NumpyArray | None) -> NumpyArray:
+def _run(operation: Computation, a: Admitted, out: NumpyArray | None) -> NumpyArray:
     refuse(a)
     x, work = a.logits, np.dtype(a.work)
     if work not in LIMITS:
@@ -69,6 +90,8 @@ def _run(operation: Operation, a: Admitted, out: NumpyArray | None) -> NumpyArra
             a.temperature,
             partial(load, np.dtype(a.dtype)),
             store,
+            a.labels,
+            a.cotangent,
         )
     )
     if out is not None and result is not out:

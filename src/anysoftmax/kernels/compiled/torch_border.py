@@ -18,9 +18,16 @@ from anysoftmax.kernels.compiled.evaluation import Task, evaluate
 from anysoftmax.kernels.compiled.gradients import pull_back
 from anysoftmax.kernels.compiled.numpy_border import refuse
 from anysoftmax.kernels.lent import is_watched
-from anysoftmax.operations import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, SUMMARY, Operation
+from anysoftmax.operations import (
+    LABEL_PULL_BACK,
+    LOG_SOFTMAX,
+    LOGSUMEXP,
+    SOFTMAX,
+    SUMMARY,
+    Computation,
+)
 
-__all__ = ["log_softmax", "logsumexp", "softmax", "summary"]
+__all__ = ["cross_entropy_grad", "log_softmax", "logsumexp", "softmax", "summary"]
 
 NumpyArray = np.ndarray[Any, Any]
 Tensor = Any
@@ -48,10 +55,14 @@ def summary(a: Admitted, _: Tensor | None) -> Tensor:
     return _run(SUMMARY, a, None)
 
 
-def _run(operation: Operation, a: Admitted, out: Tensor | None) -> Tensor:
+def cross_entropy_grad(a: Admitted, _: Tensor | None) -> Tensor:
+    """Pull a derivative back through surprisals of labels."""
+    return _run(LABEL_PULL_BACK, a, None)
+
+
+def _run(operation: Computation, a: Admitted, out: Tensor | None) -> Tensor:
     refuse(a)
-    x, t = a.logits, a.temperature
-    tensors = [c for c in (x, t, a.where, out) if c is not None]
+    tensors = [c for c in (out, *(getattr(a, name) for name in recorded.PARTS)) if c is not None]
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # noqa: SLF001
         raise KernelError("the numba kernel can't be traced or transformed: use the reference")
     if forward_ad._current_level >= 0:  # noqa: SLF001
@@ -75,7 +86,7 @@ def _run(operation: Operation, a: Admitted, out: Tensor | None) -> Tensor:
     return recorded.compute(operation, a, out, values, pulled)
 
 
-def _values(operation: Operation, a: Admitted, out: Tensor | None) -> tuple[Tensor, int]:
+def _values(operation: Computation, a: Admitted, out: Tensor | None) -> tuple[Tensor, int]:
     """Return the values, in `out` if it is given, and the number of special slices."""
     x = a.logits.detach()
     if operation.reduces:
@@ -84,6 +95,10 @@ def _values(operation: Operation, a: Admitted, out: Tensor | None) -> tuple[Tens
         result = torch.empty_like(x, dtype=a.dtype)
     else:
         result = out
+    where, temperature, labels, cotangent = (
+        None if c is None else c.detach().resolve_neg().numpy()
+        for c in (a.where, a.temperature, a.labels, a.cotangent)
+    )
     found = evaluate(
         Task(
             operation,
@@ -91,10 +106,12 @@ def _values(operation: Operation, a: Admitted, out: Tensor | None) -> tuple[Tens
             _memory(result),
             a.axes,
             _dtype(a.work),
-            None if a.where is None else a.where.numpy(),
-            None if a.temperature is None else a.temperature.detach().numpy(),
+            where,
+            temperature,
             partial(_load, x.dtype, a.dtype),
             _store_brain if a.dtype == torch.bfloat16 else numpy_border.store,
+            labels,
+            cotangent,
         )
     )
     if out is not None and result is not out:
@@ -103,7 +120,7 @@ def _values(operation: Operation, a: Admitted, out: Tensor | None) -> tuple[Tens
     return result, found
 
 
-def _pull_back(operation: Operation, a: Admitted, result: Tensor, g: Tensor) -> Tensor | None:
+def _pull_back(operation: Computation, a: Admitted, result: Tensor, g: Tensor) -> Tensor | None:
     """Return the derivative of ordinary slices, or None if their layout does not allow it."""
     if operation.reduces:
         pulled = _values(SOFTMAX, a, None)[0]

@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-__all__ = ["View", "pieces", "view"]
+__all__ = ["View", "memory_of", "pieces", "view"]
 
 NumpyArray = np.ndarray[Any, Any]
 
 
 class View(NamedTuple):
-    """Logits, results and temperatures (or None), each with the axes outer, class and inner."""
+    """Logits, results, and what there is one of a slice, each with the axes outer, class, inner.
+
+    There may be temperatures, labels, and cotangents.
+    """
 
     x: NumpyArray
     out: NumpyArray
-    t: NumpyArray | None
+    t: NumpyArray | None = None
+    labels: NumpyArray | None = None
+    g: NumpyArray | None = None
+
+    def of_each(self, function: Callable[[NumpyArray], NumpyArray]) -> View:
+        """Return what a function makes of each array."""
+        made: list[Any] = [None if a is None else function(a) for a in self]
+        return View(*made)
 
 
-def view(
-    x: NumpyArray, out: NumpyArray, t: NumpyArray | None, axes: tuple[int, ...]
-) -> View | None:
+def view(given: View, axes: tuple[int, ...]) -> View | None:
     """See arrays of equally many axes as three; None if that takes a copy.
 
-    `out` may have a length of its own along `axes`, 1 if they are several, and `t` must have 1.
+    The result may have a length of its own along `axes`, 1 if they are several; what there is one
+    of a slice must have 1.
     """
-    arrays = [a for a in (x, out, t) if a is not None]
+    x, out = given.x, given.out
+    arrays = [a for a in given if a is not None]
     if any(not a.flags.aligned for a in arrays):
         return None
     first, last = min(axes), max(axes)
-    if (
-        t is None
-        and last - first + 1 == len(axes)
-        and x.flags.c_contiguous
-        and out.flags.c_contiguous
-    ):
+    if last - first + 1 == len(axes) and all(a.flags.c_contiguous for a in arrays):
         outer, inner = math.prod(x.shape[:first]), math.prod(x.shape[last + 1 :])
-        return View(x.reshape(outer, -1, inner), out.reshape(outer, -1, inner), None)
+        return given.of_each(lambda a: a.reshape(outer, -1, inner))
     rest = [i for i in range(x.ndim) if i not in axes]
     reduced = any(out.shape[i] != x.shape[i] for i in axes)
     classes = _merge(x.shape, axes, [x] if reduced else [x, out])
@@ -49,16 +54,23 @@ def view(
         return None
     ((depth, along),) = classes or [(1, [x.itemsize] * 2)]
     outer, inner = _pad(slices, len(arrays))
-    lengths, steps = [depth, depth, 1], [*along, x.itemsize, x.itemsize]
+    lengths = [depth, depth, *(1 for _ in arrays[2:])]
+    steps = [along[0], along[-1], *(a.itemsize for a in arrays[2:])]
     if reduced:
         lengths[1] = out.shape[first]
         steps[1] = out.strides[first] if lengths[1] > 1 else out.itemsize
-    seen = []
-    for i, a in enumerate(arrays):
-        shape = (outer[0], lengths[i], inner[0])
-        strides = (outer[1][i], steps[i], inner[1][i])
-        seen.append(as_strided(a, shape, strides, writeable=i == 1))
-    return View(seen[0], seen[1], None if t is None else seen[2])
+    seen = iter(
+        [
+            as_strided(
+                a,
+                (outer[0], lengths[i], inner[0]),
+                (outer[1][i], steps[i], inner[1][i]),
+                writeable=i == 1,
+            )
+            for i, a in enumerate(arrays)
+        ]
+    )
+    return given.of_each(lambda _: next(seen))
 
 
 def _merge(
@@ -84,6 +96,11 @@ def _pad(slices: list[tuple[int, list[int]]], count: int) -> list[tuple[int, lis
     if not slices:
         return [single, single]
     return [single, slices[0]]
+
+
+def memory_of(a: NumpyArray) -> tuple[int, ...]:
+    """Return the address of an array and its strides, as compiled walks take memory."""
+    return (a.__array_interface__["data"][0], *a.strides)
 
 
 def pieces(shape: Sequence[int], slices: int) -> Iterator[tuple[int | slice, ...]]:
