@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 from typing import Any
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64", "float96", "float128"})
@@ -35,7 +33,7 @@ def array_namespace(x: Array) -> Namespace:
     if xp is None:
         import array_api_compat
 
-        if _is_torch(x):  # torch.compile cannot trace the general way
+        if is_torch(x):  # torch.compile cannot trace the general way
             from array_api_compat import torch as torch_namespace
 
             xp = torch_namespace
@@ -90,7 +88,7 @@ def is_integral(xp: Namespace, dtype: DType) -> bool:
 
 def has_float64(xp: Namespace, x: Array) -> bool:
     """Tell whether the library can compute in float64 where `x` lies."""
-    if _is_torch(x):  # its namespace info would allocate; only Apple's devices lack float64
+    if is_torch(x):  # its namespace info would allocate; only Apple's devices lack float64
         return bool(x.device.type != "mps")
     info = xp.__array_namespace_info__()
     return "float64" in info.dtypes(kind="real floating", **_place(xp, x))
@@ -104,7 +102,7 @@ def default_float(xp: Namespace, x: Array) -> DType:
 
 def default_integer(xp: Namespace, x: Array) -> DType:
     """Return the dtype that the library gives to integers where `x` lies."""
-    if _is_torch(x):
+    if is_torch(x):
         return xp.int64
     info = xp.__array_namespace_info__()
     return info.default_dtypes(**_place(xp, x))["integral"]
@@ -112,19 +110,19 @@ def default_integer(xp: Namespace, x: Array) -> DType:
 
 def device(x: Array) -> object:
     """Return where `x` lies, or None for a library or an array without one fixed device."""
-    if _is_jax(x):
+    if is_jax(x):
         if isinstance(x, sys.modules["jax"].core.Tracer) or not x.committed or len(x.devices()) > 1:
             return None
         (only,) = x.devices()
         return only
-    if _is_torch(x):
+    if is_torch(x):
         return x.device
     return getattr(x, "device", None)
 
 
 def constant(xp: Namespace, value: float | list[Any], dtype: DType | None, like: Array) -> Array:
     """Make an array of numbers on the device of `like`."""
-    return xp.asarray(value, dtype=dtype, **_place_of_new(xp, like))
+    return xp.asarray(value, dtype=dtype, **place_of_new(xp, like))
 
 
 def narrow(xp: Namespace, x: Array, dtype: DType) -> Array:
@@ -142,66 +140,6 @@ def overflow_threshold(dtype: DType) -> float:
     return THRESHOLDS.get(dtype_name(dtype), math.inf)
 
 
-def stop_gradient(x: Array) -> Array:
-    """Return `x` as a constant to automatic differentiation."""
-    if is_numpy(x):
-        return x
-    if _is_jax(x):
-        return sys.modules["jax"].lax.stop_gradient(x)
-    if _is_torch(x):
-        return x.detach()
-    return x
-
-
-def with_tangents(x: Array, linear_at: Callable[[Array], Callable[[Array], Array]]) -> Array:
-    """Return `x`; to PyTorch its derivatives pass through the linear map `linear_at(x)`.
-
-    The map must leave `x` itself as it is.
-    """
-    if not is_numpy(x) and _is_torch(x) and _is_recorded(x):
-        return linear_at(x.detach())(x)
-    return x
-
-
-def is_traced(*arrays: Array | None) -> bool:
-    """Tell whether JAX transforms a program of one of the arrays, and may ask for derivatives."""
-    jax = sys.modules.get("jax")
-    return jax is not None and any(isinstance(x, jax.core.Tracer) for x in arrays)
-
-
-def is_compiled_by_xla(*arrays: Array | None) -> bool:
-    """Tell whether JAX turns a program of one of the arrays into one that XLA compiles, once."""
-    # While it does, all that it computes is traced; other transformations trace what they need to.
-    return is_traced(*arrays) and is_traced(sys.modules["jax"].numpy.zeros(()))
-
-
-def holds_everywhere(condition: Array) -> Array:
-    """Return whether a traced condition holds for all elements, those of all of a vmap included.
-
-    It is false on any device but the CPU, where no choice is worth waiting for its condition.
-    """
-    jax = sys.modules["jax"]
-
-    @jax.custom_batching.custom_vmap  # type: ignore[untyped-decorator]
-    def everywhere(condition: Array) -> Array:
-        return jax.lax.platform_dependent(
-            condition, cpu=jax.numpy.all, default=lambda c: jax.numpy.all(c) & False
-        )
-
-    @everywhere.def_vmap  # type: ignore[untyped-decorator]
-    def batched(_size: int, _batched: Any, condition: Array) -> tuple[Array, bool]:
-        return everywhere(condition), False
-
-    return everywhere(condition)
-
-
-def either(condition: Any, first: Callable[[], Any], second: Callable[[], Any]) -> Any:
-    """Call the first function if a condition holds, else the second; XLA chooses when it runs."""
-    if isinstance(condition, bool):
-        return first() if condition else second()
-    return sys.modules["jax"].lax.cond(condition, first, second)
-
-
 def quiet(xp: Namespace) -> AbstractContextManager[Any]:
     """Return what keeps NumPy from warning of infinities and NaN; no other library does."""
     return xp.errstate(all="ignore") if xp.__name__ == "numpy" else nullcontext()
@@ -210,89 +148,6 @@ def quiet(xp: Namespace) -> AbstractContextManager[Any]:
 def into(memory: Array | None) -> dict[str, Array]:
     """Return the argument that has a result written to memory, if there is some."""
     return {} if memory is None else {"out": memory}
-
-
-def derived(
-    values: tuple[Array, ...],
-    variable: Array,
-    constants: Any,
-    tangents: Callable[[tuple[Array, ...], Array, Any], tuple[Array, ...]],
-) -> tuple[Array, ...]:
-    """Return JAX's constants `values` as functions of `variable`.
-
-    `tangents` takes the values, a tangent of the variable, to which it is linear, and further
-    constants: the rule must not hold traced arrays of its own. What it makes of the values is
-    differentiated by the same rule again.
-    """
-    function = sys.modules["jax"].custom_jvp(lambda values, variable, constants: values)
-
-    @function.defjvp  # type: ignore[untyped-decorator]
-    def rule(primals: Any, directions: Any) -> Any:
-        results = function(*primals)
-        return results, tangents(results, directions[1], primals[2])
-
-    return function(values, variable, constants)  # type: ignore[no-any-return]
-
-
-def with_pull_back(
-    x: Array,
-    others: tuple[Array | None, ...],
-    value: Callable[..., Array],
-    pull_back: Callable[..., Array | None],
-    steps: Callable[..., Array],
-) -> Array:
-    """Return a value of a PyTorch tensor, whose derivative is pulled back by a formula.
-
-    `others` are what else it is made of; PyTorch sees to it that they are not written to until the
-    derivative is taken. All three functions take the tensor and them; `pull_back` takes the value
-    and its cotangent before them, and may return None where the formula does not hold. The `steps`
-    make the same value: PyTorch has to see them where it transforms functions or differentiates
-    forwards or compiles, where derivatives are differentiated themselves or a batch of them is
-    taken at once.
-    """
-    torch = sys.modules["torch"]
-    if torch.compiler.is_compiling() or not x.requires_grad or _is_transformed(x):
-        return steps(x, *others)
-    return _pulled_back().apply(x, value, pull_back, steps, *others)
-
-
-@cache
-def _pulled_back() -> Any:
-    """Return PyTorch's means to give a derivative of one's own."""
-    torch = sys.modules["torch"]
-
-    class PulledBack(sys.modules["torch"].autograd.Function):  # type: ignore[misc]
-        @staticmethod
-        def forward(context: Any, x: Array, value: Any, *rules: Any) -> Array:
-            context.pull_back, context.steps, *others = rules
-            y = value(x, *others)
-            context.save_for_backward(x, y, *others)
-            return y
-
-        @staticmethod
-        def backward(context: Any, g: Array) -> tuple[Array | None, ...]:
-            x, y, *others = context.saved_tensors
-            pulled = None
-            further = torch.is_grad_enabled() or not _has_memory(g) or _is_transformed(g)
-            if not further:
-                pulled = context.pull_back(y, g, x, *others)
-            if pulled is None:
-                x = x if further else x.detach().requires_grad_()
-                with torch.enable_grad():
-                    y = context.steps(x, *others)
-                (pulled,) = torch.autograd.grad(y, x, g, create_graph=further)
-            return pulled, None, None, None, *(None for _ in others)
-
-    return PulledBack
-
-
-def _has_memory(x: Array) -> bool:
-    """Tell whether a tensor has memory of its own; a batch of PyTorch's vmap has none."""
-    try:
-        x.data_ptr()
-    except RuntimeError:
-        return False
-    return True
 
 
 def smallest(x: Array) -> float | None:
@@ -314,70 +169,14 @@ def smallest(x: Array) -> float | None:
 
 def concrete(x: Array) -> Array | None:
     """Return a concrete array as one that computes at once, None for a traced or lazy one."""
-    if _is_jax(x):
+    if is_jax(x):
         if isinstance(x, sys.modules["jax"].core.Tracer):
             return None
         # Under jit JAX would trace even an operation on a concrete array.
         return sys.modules["numpy"].asarray(x)
-    if _is_torch(x):
+    if is_torch(x):
         return None if is_compiling(x) else x.detach()
     return x if array_namespace(x).__name__ in CONCRETE else None
-
-
-def is_differentiated(*arrays: Array | None) -> bool:
-    """Tell whether derivatives by one of the arrays may be asked for."""
-    given = [x for x in arrays if x is not None]
-    return is_traced(*given) or any(_is_torch(x) and _is_recorded(x) for x in given)
-
-
-def pick(
-    xp: Namespace, x: Array, places: Array, axes: tuple[int, ...], *, constant: bool = False
-) -> Array:
-    """Return the element at a place of each slice; the axes stay as length 1.
-
-    A place is a number in row-major order of the axes, and within their range. `constant` tells
-    that no derivatives are taken by `x`.
-    """
-    # Dask and Cubed, whose arrays are cut, can't access elements by their indices. XLA can, but
-    # the derivative of a choice is part of the arithmetic, that of an access a walk of its own.
-    indexed = hasattr(xp, "take_along_axis") and (constant or not _is_jax(x))
-    if indexed and len(axes) == 1 and x.shape[axes[0]] != 0:
-        return xp.take_along_axis(x, places, axis=axes[0])
-    found = xp.where(numbered(xp, x, axes) == places, x, xp.zeros_like(x))
-    return xp.sum(found, axis=axes, keepdims=True, dtype=x.dtype)
-
-
-def replaced(
-    xp: Namespace, x: Array, places: Array, values: Array | float, axes: tuple[int, ...]
-) -> Array:
-    """Return `x` with the element at a place of each slice replaced, in its own memory if possible.
-
-    Places are as for `pick`.
-    """
-    if is_writable(x) and len(axes) == 1:
-        if is_numpy(x):
-            xp.put_along_axis(x, places, values, axis=axes[0])
-            return x
-        return x.scatter_(axes[0], places, values)
-    return xp.where(numbered(xp, x, axes) == places, values, x)
-
-
-def is_writable(x: Array) -> bool:
-    """Tell whether an array of one's own may be written to: nothing else watches it."""
-    if is_numpy(x):
-        return True
-    if not _is_torch(x) or x.device.type != "cpu" or is_compiling(x) or _is_recorded(x):
-        return False
-    return _has_memory(x) and not _is_transformed(x)
-
-
-def numbered(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
-    """Return the places of each slice in row-major order; the other axes have length 1."""
-    lengths = [n if i in axes else 1 for i, n in enumerate(x.shape)]
-    dtype = default_integer(xp, x)
-    return xp.reshape(
-        xp.arange(math.prod(lengths), dtype=dtype, **_place_of_new(xp, x)), tuple(lengths)
-    )
 
 
 def as_array(x: Array) -> Array:
@@ -387,7 +186,7 @@ def as_array(x: Array) -> Array:
 
 def is_compiling(x: Array) -> bool:
     """Tell whether `x` stands for a tensor while ``torch.compile`` traces a program."""
-    return _is_torch(x) and sys.modules["torch"].compiler.is_compiling()
+    return is_torch(x) and sys.modules["torch"].compiler.is_compiling()
 
 
 def largest(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
@@ -405,37 +204,22 @@ def is_numpy(x: Array) -> bool:
 def _place(xp: Namespace, x: Array) -> dict[str, Any]:
     """Return the argument that names the device of `x`, where the library wants it named."""
     # JAX and Dask place arrays themselves; a traced array has no device to name.
-    return {"device": x.device} if _is_torch(x) or xp.__name__ in PLACING else {}
+    return {"device": x.device} if is_torch(x) or xp.__name__ in PLACING else {}
 
 
-def _place_of_new(xp: Namespace, like: Array) -> dict[str, Any]:
+def place_of_new(xp: Namespace, like: Array) -> dict[str, Any]:
     """Return the argument that has a new array made where `like` lies."""
     # Cubed combines only arrays of one spec: where it computes, and with how much memory.
     return {"spec": like.spec} if xp.__name__ == "cubed" else _place(xp, like)
 
 
-def _is_jax(x: Array) -> bool:
+def is_jax(x: Array) -> bool:
+    """Tell whether `x` is JAX's, traced ones included, without importing JAX."""
     jax = sys.modules.get("jax")
     return jax is not None and hasattr(jax, "Array") and isinstance(x, jax.Array)
 
 
-def _is_recorded(x: Array) -> bool:
-    """Tell whether PyTorch may be asked for derivatives by a tensor."""
-    torch = sys.modules["torch"]
-    if x.requires_grad or torch.compiler.is_compiling():
-        return bool(x.requires_grad and torch.is_grad_enabled())
-    return _is_transformed(x)
-
-
-def _is_transformed(x: Array) -> bool:
-    """Tell whether PyTorch transforms a function of a tensor, or differentiates it forwards."""
-    torch = sys.modules["torch"]
-    return bool(
-        torch._C._are_functorch_transforms_active()  # noqa: SLF001 - it has no public name
-        or torch.autograd.forward_ad.unpack_dual(x).tangent is not None
-    )
-
-
-def _is_torch(x: Array) -> bool:
+def is_torch(x: Array) -> bool:
+    """Tell whether `x` is a PyTorch tensor, without importing PyTorch."""
     torch = sys.modules.get("torch")
     return torch is not None and hasattr(torch, "Tensor") and isinstance(x, torch.Tensor)

@@ -41,20 +41,14 @@ from functools import cache
 from typing import NamedTuple
 
 from anysoftmax.admission import Admitted, in_working_dtype
-from anysoftmax.arrays import (
-    Array,
-    DType,
-    Namespace,
+from anysoftmax.arrays import Array, DType, Namespace, into, is_numpy, largest, narrow
+from anysoftmax.compensation import difference_residual, quotient_residual
+from anysoftmax.differentiation import (
     holds_everywhere,
-    into,
     is_compiled_by_xla,
-    is_numpy,
-    largest,
-    narrow,
     stop_gradient,
     with_tangents,
 )
-from anysoftmax.compensation import difference_residual, quotient_residual
 from anysoftmax.summation import stable_sum
 
 MANY = 256  # classes: XLA adds them up in loops of their own

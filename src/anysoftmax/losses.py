@@ -20,14 +20,10 @@ import math
 
 from anysoftmax import fold
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import (
-    Array,
-    Namespace,
-    is_differentiated,
-    numbered,
-    pick,
-)
+from anysoftmax.arrays import Array, Namespace
+from anysoftmax.differentiation import is_differentiated
 from anysoftmax.dispatch import compute
+from anysoftmax.indexing import numbered, pick
 from anysoftmax.operations import SOFTMAX
 from anysoftmax.pull_backs import divided, pull_back_log_softmax
 from anysoftmax.summation import stable_sum

@@ -9,17 +9,8 @@ from typing import Any, NamedTuple
 
 from anysoftmax import fold
 from anysoftmax.admission import Admitted, in_working_dtype
-from anysoftmax.arrays import (
-    Array,
-    Namespace,
-    derived,
-    either,
-    into,
-    is_numpy,
-    is_traced,
-    narrow,
-    stop_gradient,
-)
+from anysoftmax.arrays import Array, Namespace, into, is_numpy, narrow
+from anysoftmax.differentiation import derived, either, is_traced, stop_gradient
 from anysoftmax.fold import NO_ROOM, Room, Slices
 from anysoftmax.pull_backs import (
     divided,

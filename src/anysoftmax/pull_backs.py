@@ -23,8 +23,10 @@ from __future__ import annotations
 
 import math
 
-from anysoftmax.arrays import Array, Namespace, into, is_numpy, is_writable, pick, replaced
+from anysoftmax.arrays import Array, Namespace, into, is_numpy
+from anysoftmax.differentiation import is_writable
 from anysoftmax.fold import NO_ROOM, Room
+from anysoftmax.indexing import pick, replaced
 from anysoftmax.summation import stable_sum
 
 

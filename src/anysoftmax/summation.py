@@ -16,17 +16,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from anysoftmax.arrays import (
-    Array,
-    Namespace,
-    derived,
-    dtype_name,
-    has_float64,
-    is_compiled_by_xla,
-    is_numpy,
-    is_traced,
-    stop_gradient,
-)
+from anysoftmax.arrays import Array, Namespace, dtype_name, has_float64, is_numpy
+from anysoftmax.differentiation import derived, is_compiled_by_xla, is_traced, stop_gradient
 
 LEAF = 12  # so few terms are added plainly, to 3.4 u at the worst, which are equal terms
 LONG, MANY = 4096, 32  # more terms XLA adds fastest in so many parts at once

@@ -18,20 +18,18 @@ from typing import Any
 
 from anysoftmax import fold
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import (
-    Array,
-    Namespace,
+from anysoftmax.arrays import Array, Namespace
+from anysoftmax.differentiation import (
     derived,
     either,
     is_differentiated,
     is_traced,
-    numbered,
-    pick,
     stop_gradient,
     with_pull_back,
 )
 from anysoftmax.dispatch import compute
 from anysoftmax.fold import NO_ROOM
+from anysoftmax.indexing import numbered, pick
 from anysoftmax.operations import LABEL_PULL_BACK, LOG_SOFTMAX, SUMMARY
 
 

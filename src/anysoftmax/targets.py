@@ -25,9 +25,9 @@ from anysoftmax.arrays import (
     is_floating,
     is_integral,
     narrow,
-    pick,
     smallest,
 )
+from anysoftmax.indexing import pick
 
 
 class Targets(NamedTuple):

@@ -18,7 +18,8 @@ import math
 from typing import NamedTuple
 
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array, Namespace, largest, stop_gradient
+from anysoftmax.arrays import Array, Namespace, largest
+from anysoftmax.differentiation import stop_gradient
 from anysoftmax.fold import NO_ROOM, Slices, overflow_bound
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from anysoftmax.admission import admit_array
-from anysoftmax.arrays import Array, array_namespace, describe, smallest, stop_gradient
+from anysoftmax.arrays import Array, array_namespace, describe, smallest
+from anysoftmax.differentiation import stop_gradient
 from anysoftmax.softmax import softmax_steps
 
 if TYPE_CHECKING:

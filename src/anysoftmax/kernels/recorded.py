@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable
 
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array, with_pull_back
+from anysoftmax.arrays import Array
+from anysoftmax.differentiation import with_pull_back
 from anysoftmax.errors import KernelError
 from anysoftmax.operations import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX, Computation
 

@@ -1,0 +1,56 @@
+"""Elements of slices by their places, whether a library can take indices or not."""
+
+from __future__ import annotations
+
+import math
+
+from anysoftmax.arrays import (
+    Array,
+    Namespace,
+    default_integer,
+    is_jax,
+    is_numpy,
+    place_of_new,
+)
+from anysoftmax.differentiation import is_writable
+
+
+def pick(
+    xp: Namespace, x: Array, places: Array, axes: tuple[int, ...], *, constant: bool = False
+) -> Array:
+    """Return the element at a place of each slice; the axes stay as length 1.
+
+    A place is a number in row-major order of the axes, and within their range. `constant` tells
+    that no derivatives are taken by `x`.
+    """
+    # Dask and Cubed, whose arrays are cut, can't access elements by their indices. XLA can, but
+    # the derivative of a choice is part of the arithmetic, that of an access a walk of its own.
+    indexed = hasattr(xp, "take_along_axis") and (constant or not is_jax(x))
+    if indexed and len(axes) == 1 and x.shape[axes[0]] != 0:
+        return xp.take_along_axis(x, places, axis=axes[0])
+    found = xp.where(numbered(xp, x, axes) == places, x, xp.zeros_like(x))
+    return xp.sum(found, axis=axes, keepdims=True, dtype=x.dtype)
+
+
+def replaced(
+    xp: Namespace, x: Array, places: Array, values: Array | float, axes: tuple[int, ...]
+) -> Array:
+    """Return `x` with the element at a place of each slice replaced, in its own memory if possible.
+
+    Places are as for `pick`.
+    """
+    if is_writable(x) and len(axes) == 1:
+        if is_numpy(x):
+            xp.put_along_axis(x, places, values, axis=axes[0])
+            return x
+        return x.scatter_(axes[0], places, values)
+    return xp.where(numbered(xp, x, axes) == places, values, x)
+
+
+def numbered(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
+    """Return the places of each slice in row-major order; the other axes have length 1."""
+    lengths = [n if i in axes else 1 for i, n in enumerate(x.shape)]
+    dtype = default_integer(xp, x)
+    return xp.reshape(
+        xp.arange(math.prod(lengths), dtype=dtype, **place_of_new(xp, x)), tuple(lengths)
+    )
