@@ -125,7 +125,8 @@ def admit_pair(x: Any, y: Any, **options: Any) -> tuple[Admitted, Admitted]:
                 f"the two arrays of logits, of shapes {shapes[0]} and {shapes[1]}, do not broadcast"
                 " against each other: give them equal lengths, or length 1 where one repeats"
             )
-        x, y = xp.broadcast_arrays(x, y)
+        if all(isinstance(n, int) for shape in shapes for n in shape):
+            x, y = xp.broadcast_arrays(x, y)
     return admit(x, dtype=dtype, **options), admit(y, dtype=dtype, **options)
 
 

@@ -141,8 +141,10 @@ def overflow_threshold(dtype: DType) -> float:
 
 
 def quiet(xp: Namespace) -> AbstractContextManager[Any]:
-    """Return what keeps NumPy from warning of infinities and NaN; no other library does."""
-    return xp.errstate(all="ignore") if xp.__name__ == "numpy" else nullcontext()
+    """Return what keeps NumPy from warning of infinities and NaN, alone or in another's arrays."""
+    if xp.__name__ in {"numpy", "array_api_strict"}:
+        return sys.modules["numpy"].errstate(all="ignore")  # type: ignore[no-any-return]
+    return nullcontext()
 
 
 def into(memory: Array | None) -> dict[str, Array]:

@@ -85,7 +85,9 @@ def entropy(
     array([6.93147181e-01, 1.74182524e-16])
     """
     a = admit(logits, axis=axis, temperature=temperature, where=where)
-    xp, h = a.xp, compute(ENTROPY, a)
+    xp = a.xp
+    with quiet(xp):
+        h = compute(ENTROPY, a)
     if a.where is not None and 0 not in a.logits.shape:
         present = xp.any(xp.broadcast_to(a.where, a.logits.shape), axis=a.axes, keepdims=True)
         h = xp.where(present, h, 0.0)

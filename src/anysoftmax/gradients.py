@@ -155,7 +155,8 @@ def _admit(result: Any, g: Any, axis: Any, temperature: Any) -> Admitted:
     require_broadcast("g", cotangent, shape)
     if a.lone and cotangent.ndim:
         cotangent = a.xp.expand_dims(cotangent, axis=-1)
-    cotangent = a.xp.broadcast_to(cotangent, a.logits.shape)
+    if all(isinstance(n, int) for n in a.logits.shape):  # else the arithmetic broadcasts
+        cotangent = a.xp.broadcast_to(cotangent, a.logits.shape)
     if cotangent.dtype != a.work:
         cotangent = a.xp.astype(cotangent, a.work)
     return a._replace(cotangent=cotangent)

@@ -23,73 +23,87 @@ from anysoftmax.admission import Admitted
 from anysoftmax.arrays import Array, Namespace
 from anysoftmax.differentiation import is_differentiated
 from anysoftmax.dispatch import compute
-from anysoftmax.indexing import numbered, pick
+from anysoftmax.indexing import numbered
 from anysoftmax.operations import SOFTMAX
 from anysoftmax.pull_backs import divided, pull_back_log_softmax
 from anysoftmax.summation import stable_sum
 from anysoftmax.surprisals import derivatives_of_labels, surprisals, surprisals_of_labels
-from anysoftmax.targets import Targets
+from anysoftmax.targets import Targets, weighed
 
 
 def losses(a: Admitted, targets: Targets) -> Array:
     """Return the loss of each slice; the axes stay as length 1."""
     a = a._replace(dtype=a.work, lone=False)
-    xp, e, labels = a.xp, targets.smoothing, targets.labels
+    xp = a.xp
     if is_differentiated(a.logits, a.temperature):
         a = _without_idle(a, targets)
-    if labels is not None and e is None:
-        loss = _product(xp, targets.label_weights, surprisals_of_labels(a, labels))
+    if targets.labels is not None and targets.smoothing is None:
+        loss = weighed(xp, targets.label_weights, surprisals_of_labels(a, targets.labels))
     else:
-        of_classes = surprisals(a)
-        if labels is not None:
-            loss = _product(xp, targets.label_weights, pick(xp, of_classes, labels, a.axes))
-        else:
-            loss = _sum(a, _product(xp, targets.weighed_probabilities, of_classes))
-    if e is not None:
-        loss = _product(xp, 1.0 - e, loss) + _product(xp, e, _spread(a, targets, of_classes))
-    return _product(xp, targets.sample_weights, loss)
+        k, number = _coefficients(a, targets)
+        loss = add_up(xp, weighed(xp, k, surprisals(a)), a.axes)
+        if number is not None:  # shared among none
+            loss = xp.where(number == 0, math.inf + xp.where(loss < 0, math.nan, loss), loss)
+        loss = _or_nan(xp, loss, targets)
+    return weighed(xp, targets.sample_weights, loss)
 
 
-def derivatives(a: Admitted, targets: Targets, scale: Array) -> Array:
-    """Return the derivative of each slice's loss by its logits, times the scale of the slice."""
+def derivatives(a: Admitted, targets: Targets, weight: Array) -> Array:
+    """Return the derivative of each slice's loss by its logits, divided by a weight, 0 by 0."""
     a = a._replace(dtype=a.work, lone=False)
     xp = a.xp
+    if 0 in a.logits.shape:
+        return xp.astype(a.logits, a.work)
     if targets.labels is not None and targets.smoothing is None:
-        totals = targets.totals
-        factor = scale if totals is None else _product(xp, totals, scale)
-        return derivatives_of_labels(a, targets.labels, factor)
+        totals = xp.ones_like(weight) if targets.totals is None else targets.totals
+        return derivatives_of_labels(a, targets.labels, over(xp, totals, weight))
+    k, _ = _coefficients(a, targets)
     taking_part = _taking_part(a)
-    k = _product(xp, scale, xp.where(taking_part, _coefficients(a, targets, taking_part), 0.0))
+    k = over(xp, weighed(xp, targets.sample_weights, xp.where(taking_part, k, 0.0)), weight)
     idle = ~xp.any(k != 0, axis=a.axes, keepdims=True)
     p = xp.where(idle, 0.0, compute(SOFTMAX, a))
     x = xp.where(taking_part, pull_back_log_softmax(xp, p, -k, a.axes), 0.0)
-    return divided(xp, x, a.temperature)
+    return divided(xp, _or_nan(xp, x, targets), a.temperature)
 
 
-def _coefficients(a: Admitted, targets: Targets, taking_part: Array) -> Array:
-    """Return the coefficients of the surprisals, of the logits' shape."""
+def add_up(xp: Namespace, terms: Array, axes: tuple[int, ...]) -> Array:
+    """Add up terms; infinite ones of both signs are NaN before, as NumPy would warn of theirs."""
+    if 0 not in terms.shape:
+        up, down = terms == math.inf, terms == -math.inf
+        mixed = xp.any(up, axis=axes, keepdims=True) & xp.any(down, axis=axes, keepdims=True)
+        terms = xp.where((up | down) & mixed, math.nan, terms)
+    return xp.astype(stable_sum(xp, terms, axes), terms.dtype)
+
+
+def over(xp: Namespace, x: Array, weight: Array) -> Array:
+    """Divide by what slices weigh together: the mean of nothing is 0."""
+    return xp.where(weight == 0, 0.0, x / xp.where(weight == 0, 1.0, weight))
+
+
+def _or_nan(xp: Namespace, values: Array, targets: Targets) -> Array:
+    """Return values of slices, NaN where a label that counts names no class."""
+    if targets.label_weights is None:
+        return values
+    return xp.where(xp.isnan(targets.label_weights), math.nan, values)
+
+
+def _coefficients(a: Admitted, targets: Targets) -> tuple[Array, Array | None]:
+    """Return the coefficients of the surprisals but for the slices' weights.
+
+    With smoothing, also return how many classes of each slice take part.
+    """
     xp, e = a.xp, targets.smoothing
     if targets.labels is None:
         k = targets.weighed_probabilities
     else:
         k = xp.astype(numbered(xp, a.logits, a.axes) == targets.labels, a.work)
-        k = k if targets.label_weights is None else _product(xp, k, targets.label_weights)
-    if e is not None:
-        c = 1.0 if targets.class_weights is None else targets.class_weights
-        each = e / xp.maximum(_count(a, taking_part), 1.0)
-        k = _product(xp, 1.0 - e, k) + each * c
-    return k if targets.sample_weights is None else _product(xp, targets.sample_weights, k)
-
-
-def _spread(a: Admitted, targets: Targets, of_classes: Array) -> Array:
-    """Return the mean of the weighed surprisals of all classes that take part."""
-    xp = a.xp
-    taking_part = _taking_part(a)
-    # Before they are weighed: a weight has no derivative by what takes no part.
-    present = xp.where(taking_part, of_classes, 0.0)
-    total = _sum(a, _product(xp, targets.class_weights, present))
-    number = _count(a, taking_part)
-    return xp.where(number == 0, math.inf, total / xp.where(number == 0, 1.0, number))
+        k = k if targets.label_weights is None else weighed(xp, k, targets.label_weights)
+    if e is None:
+        return k, None
+    taking_part = xp.astype(_taking_part(a), a.work)
+    number = _sum(a, taking_part)
+    each = e / xp.where(number == 0, 1.0, number)
+    return weighed(xp, 1.0 - e, k) + weighed(xp, targets.class_weights, each * taking_part), number
 
 
 def _without_idle(a: Admitted, targets: Targets) -> Admitted:
@@ -111,18 +125,6 @@ def _taking_part(a: Admitted) -> Array:
     return fold.participants(a).logits != -math.inf
 
 
-def _count(a: Admitted, condition: Array) -> Array:
-    return _sum(a, a.xp.astype(condition, a.work))
-
-
 def _sum(a: Admitted, terms: Array) -> Array:
     total = stable_sum(a.xp, terms, a.axes)
     return total if total.dtype == a.work else a.xp.astype(total, a.work)
-
-
-def _product(xp: Namespace, coefficient: Array | None, values: Array) -> Array:
-    """Multiply; 0 times infinity or NaN is 0. No coefficient stands for 1."""
-    if coefficient is None:
-        return values
-    taken_out = (coefficient == 0) & ~(xp.abs(values) < math.inf)
-    return coefficient * xp.where(taken_out, 0.0, values)

@@ -44,7 +44,8 @@ def surprisals(a: Admitted) -> Array:
 
 def surprisals_of_labels(a: Admitted, labels: Array) -> Array:
     """Return the surprisal of each slice's label; the axes stay as length 1."""
-    if len(a.axes) > 1 or 0 in a.logits.shape:
+    countable = all(isinstance(n, int) and n for n in a.logits.shape)  # lazy arrays may not know
+    if len(a.axes) > 1 or not countable:
         return pick(a.xp, surprisals(a), labels, a.axes)
     if is_traced(a.logits, a.temperature):
         return _by_rule(a, labels)
@@ -57,8 +58,8 @@ def surprisals_of_labels(a: Admitted, labels: Array) -> Array:
 
 def derivatives_of_labels(a: Admitted, labels: Array, g: Array) -> Array:
     """Return the derivatives by the logits of the labels' surprisals, times g of each slice."""
-    # What is infinite is a constant.
-    g = a.xp.where(_is_present(a, labels), g, 0.0)
+    # What is infinite is a constant. NaN is for labels that name no class.
+    g = a.xp.where(_is_present(a, labels) | a.xp.isnan(g), g, 0.0)
     g = g if g.dtype == a.work else a.xp.astype(g, a.work)
     return compute(LABEL_PULL_BACK, a._replace(labels=labels, cotangent=g))
 

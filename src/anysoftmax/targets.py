@@ -48,14 +48,15 @@ class Targets(NamedTuple):
     @property
     def weighed_probabilities(self) -> Array:
         """Return the probabilities times the weights of their classes."""
-        p, c = self.probabilities, self.class_weights
-        return p if c is None else p * c
+        xp = array_namespace(self.probabilities)
+        return weighed(xp, self.class_weights, self.probabilities)
 
     @property
     def totals(self) -> Array | None:
         """Return what each slice counts in a mean, None if all count 1."""
-        factors = [w for w in (self.label_weights, self.sample_weights) if w is not None]
-        return math.prod(factors[1:], start=factors[0]) if factors else None
+        if self.label_weights is None:
+            return self.sample_weights
+        return weighed(array_namespace(self.labels), self.sample_weights, self.label_weights)
 
     def idle(self, xp: Namespace, axes: tuple[int, ...]) -> Array | None:
         """Tell which slices contribute nothing, None if all may."""
@@ -68,6 +69,14 @@ class Targets(NamedTuple):
             nothing = xp.all(self.weighed_probabilities == 0, axis=axes, keepdims=True)
             return nothing if self.sample_weights is None else nothing | (self.sample_weights == 0)
         return None if weights is None else weights == 0
+
+
+def weighed(xp: Namespace, weights: Array | None, values: Array) -> Array:
+    """Multiply by weights: 0 times infinity or NaN is 0. No weights stand for 1."""
+    if weights is None:
+        return values
+    taken_out = (weights == 0) & ~(xp.abs(values) < math.inf)
+    return weights * xp.where(taken_out, 0.0, values)
 
 
 def admit_targets(
@@ -89,7 +98,11 @@ def admit_targets(
     of_slices = None if of_slices is None else _as_slices(a, of_slices)
     of_labels = None
     if of_classes is not None:
-        of_labels = pick(xp, xp.broadcast_to(of_classes, a.logits.shape), labels, a.axes)
+        if all(isinstance(n, int) for n in a.logits.shape):
+            each = xp.broadcast_to(of_classes, a.logits.shape)
+        else:  # which can't be broadcast to
+            each = of_classes * xp.ones_like(a.logits, dtype=a.work)
+        of_labels = pick(xp, each, labels, a.axes)
     if valid is not None:
         if of_labels is None:
             of_labels = xp.ones_like(labels, dtype=a.work)
@@ -120,9 +133,13 @@ def _admit_labels(
 ) -> tuple[Array, Array | None]:
     """Return labels within the range of classes, and which were so, None if all are known to be."""
     xp = a.xp
-    dtype = default_integer(xp, a.logits)
+    dtype, read = default_integer(xp, a.logits), None
     if isinstance(targets, (int, list, tuple)):
-        given = constant(xp, given.tolist(), dtype, a.logits)
+        read = given
+        outside = (read < -(2**31)) | (read >= 2**31)  # not to be cast; no class has such a number
+        given = constant(
+            xp, array_namespace(read).where(outside, -1, read).tolist(), dtype, a.logits
+        )
     labels = admit_companion(xp, "targets", given, a.logits)
     meaning = "one class number a slice of the logits"
     if tuple(labels.shape) == tuple(a.logits.shape):
@@ -130,7 +147,8 @@ def _admit_labels(
     _require_shape(labels, _slices(a), meaning)
     count = math.prod([a.logits.shape[i] for i in a.axes])
 
-    known, weights = concrete(labels), None
+    # Numbers in a list are known even where the library makes traced or lazy arrays of them.
+    known, weights = (read if read is not None else concrete(labels)), None
     if of_slices is not None:
         weights = concrete(of_slices)
         if weights is None and (
@@ -139,7 +157,7 @@ def _admit_labels(
             weights = admit_array(sample_weights)
     if known is not None and (of_slices is None or weights is not None):
         _refuse_wrong_labels(known, weights, count)
-        if of_slices is None and smallest(known) is not None:
+        if of_slices is None and (read is not None or smallest(known) is not None):
             return xp.astype(labels, dtype), None
     labels = xp.astype(labels, dtype)  # what wraps here becomes negative
     valid = (labels >= 0) & (labels < count)
@@ -153,7 +171,8 @@ def _refuse_wrong_labels(labels: Array, weights: Array | None, count: int) -> No
     if weights is not None:
         wrong = wrong & (weights != 0)
     if smallest(xp.astype(~wrong, xp.int8)) == 0:
-        first = int(xp.broadcast_to(labels, wrong.shape)[wrong][0])
+        place = int(xp.argmax(xp.reshape(xp.astype(wrong, xp.int8), (-1,))))
+        first = int(xp.reshape(xp.broadcast_to(labels, wrong.shape), (-1,))[place])
         allowed = f"use 0 to {count - 1}" if count else "the axis of the classes is empty"
         raise IndexError(
             f"class number {first} is out of range for {count} classes: {allowed};"
@@ -196,13 +215,12 @@ def _admit_smoothing(a: Admitted, smoothing: Any) -> Array | None:
     if is_number(smoothing) and smoothing == 0:
         return None
     e, least = admit_real(a.xp, "label_smoothing", smoothing, a.logits, a.work)
-    greatest = smallest(-e)
     if e.ndim:
         raise ValueError(
             f"label_smoothing must be one number: got {describe(smoothing)};"
             " mix the targets yourself if it differs among slices"
         )
-    if least is not None and greatest is not None and not (least >= 0 and greatest >= -1):
+    if least is not None and not 0 <= least <= 1:
         raise ValueError(f"label_smoothing must be from 0 to 1: got {describe(smoothing)}")
     return e
 
@@ -231,8 +249,10 @@ def _slices(a: Admitted) -> tuple[int, ...]:
 
 def _as_slices(a: Admitted, array: Array) -> Array:
     """Return an array of the slices with length 1 along the axes of the classes."""
-    for _ in range(a.logits.ndim - len(a.axes) - array.ndim):
-        array = a.xp.expand_dims(array, axis=0)
-    for axis in sorted(a.axes):
-        array = a.xp.expand_dims(array, axis=axis)
-    return array
+    missing = a.logits.ndim - len(a.axes) - array.ndim
+    index: list[slice | None] = []
+    for axis in range(a.logits.ndim):
+        new = axis in a.axes or missing > 0
+        missing -= new and axis not in a.axes
+        index.append(None if new else slice(None))
+    return array[tuple(index)]  # which Dask can do where lengths are unknown

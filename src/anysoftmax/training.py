@@ -7,7 +7,7 @@ from typing import Any
 
 from anysoftmax.admission import Admitted, admit
 from anysoftmax.arrays import Array, Namespace, as_array, constant, narrow, quiet
-from anysoftmax.losses import derivatives, losses
+from anysoftmax.losses import add_up, derivatives, losses, over
 from anysoftmax.summation import stable_sum
 from anysoftmax.targets import Targets, admit_targets
 
@@ -148,10 +148,9 @@ def cross_entropy(
         loss = losses(a, b)
         if reduction == "none":
             return _of_dtype(a, xp.squeeze(loss, axis=a.axes))
-        total = _sum(xp, loss)
+        total = add_up(xp, loss, tuple(range(loss.ndim)))
         if reduction == "mean":
-            weight = _total_weight(a, b)
-            total = xp.where(weight == 0, 0.0, total / xp.where(weight == 0, 1.0, weight))
+            total = over(xp, total, _total_weight(a, b))
         return _of_dtype(a, xp.squeeze(total, axis=tuple(range(total.ndim))))
 
 
@@ -208,7 +207,8 @@ def cross_entropy_grad(
     -----
     *Special values*: 0 at masked and -inf elements, in slices that weigh 0 whatever they hold, and
     everywhere if all weights are 0. A target that is masked or has a logit of -inf, whose loss is
-    infinite, adds nothing. NaN in a slice that counts gives NaN.
+    infinite, adds nothing. NaN in a slice that counts gives NaN. Where +inf makes a loss infinite
+    there is no derivative: libraries that differentiate give 0, this function :math:`p_i - q_i`.
 
     *Accuracy*, with :math:`u` the unit roundoff: the error is at most :math:`(16 + m - x_i)\,u`
     times the sum of the absolute terms :math:`k_j p_i` and :math:`k_i p_j`, :math:`j \ne i`, for
@@ -243,12 +243,12 @@ def cross_entropy_grad(
         temperature=temperature,
         where=where,
     )
-    xp, scale = a.xp, constant(a.xp, 1.0, a.work, a.logits)
+    xp = a.xp
     with quiet(xp):
-        if reduction == "mean":
-            weight = _total_weight(a, b)
-            scale = xp.where(weight == 0, 0.0, scale / xp.where(weight == 0, 1.0, weight))
-        x = derivatives(a, b, scale)
+        one = constant(xp, 1.0, a.work, a.logits)
+        x = derivatives(a, b, _total_weight(a, b) if reduction == "mean" else one)
+        if a.where is not None:  # NaN as temperature too
+            x = xp.where(a.where, x, 0.0)
         return _of_dtype(a, xp.squeeze(x, axis=-1) if a.lone else x)
 
 
@@ -259,7 +259,7 @@ def _admit(
     weights: tuple[Any, Any, Any],
     **options: Any,
 ) -> tuple[Admitted, Targets]:
-    """Check all arguments; the logits come to be computed and returned in the dtype of the work."""
+    """Check all arguments."""
     if type(reduction) is not str or reduction not in REDUCTIONS:
         raise ValueError(f"reduction={reduction!r} is unknown: use one of {REDUCTIONS}")
     a = admit(logits, **options)
@@ -270,12 +270,12 @@ def _total_weight(a: Admitted, targets: Targets) -> Array:
     """Return what the slices count together, of length 1 along all axes."""
     xp, totals = a.xp, targets.totals
     lengths = tuple(1 if i in a.axes else n for i, n in enumerate(a.logits.shape))
-    if totals is not None:
+    if all(isinstance(n, int) for n in lengths):
+        if totals is None:
+            return constant(xp, float(math.prod(lengths)), a.work, a.logits)
         return _sum(xp, xp.broadcast_to(totals, lengths))
-    number = math.prod(lengths)
-    if isinstance(number, int):
-        return constant(xp, float(number), a.work, a.logits)
-    return _sum(xp, xp.ones_like(xp.sum(a.logits, axis=a.axes, keepdims=True), dtype=a.work))
+    ones = xp.ones_like(xp.sum(a.logits, axis=a.axes, keepdims=True), dtype=a.work)
+    return _sum(xp, ones if totals is None else ones * totals)
 
 
 def _sum(xp: Namespace, terms: Array) -> Array:
