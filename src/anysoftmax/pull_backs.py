@@ -39,7 +39,7 @@ def pull_back_softmax(
             x = _pull_back_finite_softmax(xp, p, g, axes, room)
         if x is not None:
             return x
-    total = _sum(xp, p, axes)
+    total = _total(xp, p, axes)
     winner = xp.sum(xp.where(p > total / 2, g, 0.0), axis=axes, keepdims=True)
     absent = p == 0
     relative = xp.where(absent, 0.0, g - winner)  # of the winner, 0
@@ -56,7 +56,7 @@ def pull_back_log_softmax(
     if is_numpy(p):
         with xp.errstate(over="ignore", invalid="ignore"):
             return _pull_back_log_softmax_in(xp, p, g, axes, room)
-    total = _sum(xp, p, axes)
+    total = _total(xp, p, axes)
     sure = p > total / 2
     winner = xp.sum(xp.where(sure, g, 0.0), axis=axes, keepdims=True)
     others = _sum(xp, xp.where(sure, 0.0, g), axes)
@@ -102,7 +102,7 @@ def _pull_back_finite_softmax(
     xp: Namespace, p: Array, g: Array, axes: tuple[int, ...], room: Room
 ) -> Array | None:
     """Compute in few walks through memory, or return None if the cotangents are not all finite."""
-    total = _sum(xp, p, axes)
+    total = _total(xp, p, axes)
     relative, sure = g, _find_sure(xp, p, total)
     if sure is not None:
         # A winner's own becomes 0.
@@ -120,7 +120,7 @@ def _pull_back_log_softmax_in(
     xp: Namespace, p: Array, g: Array, axes: tuple[int, ...], room: Room
 ) -> Array:
     """Compute in few walks through memory."""
-    total = _sum(xp, p, axes)
+    total = _total(xp, p, axes)
     sure = _find_sure(xp, p, total)
     if sure is None:
         everything = _sum(xp, g, axes)
@@ -174,6 +174,13 @@ def _spread(
 def _of_slices(places: tuple[Array, ...], axes: tuple[int, ...]) -> tuple[Array, ...]:
     """Return the indices of the slices that elements lie in."""
     return tuple(index * 0 if i in axes else index for i, index in enumerate(places))
+
+
+def _total(xp: Namespace, p: Array, axes: tuple[int, ...]) -> Array:
+    """Add up shares; to 1 exactly, if nothing but the rounding of the sum is between."""
+    total = _sum(xp, p, axes)
+    rounding = 2 * float(xp.finfo(p.dtype).eps)
+    return xp.where(xp.abs(total - 1.0) <= rounding, xp.ones_like(total), total)
 
 
 def _sum(xp: Namespace, terms: Array, axes: tuple[int, ...]) -> Array:
