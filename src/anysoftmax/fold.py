@@ -49,7 +49,7 @@ from anysoftmax.differentiation import (
     stop_gradient,
     with_tangents,
 )
-from anysoftmax.summation import stable_sum
+from anysoftmax.summation import stable_sum, sum_alike
 
 MANY = 256  # classes: XLA adds them up in loops of their own
 DEEPEST = -12000.0  # exp underflows above it in every dtype, long double among them
@@ -151,8 +151,7 @@ def lift(a: Admitted, peak: Array, room: Room, *, ordinary: bool, invariant: boo
 
 def total_of(a: Admitted, s: Slices) -> Array:
     """Add up the exponentials of each slice: 1 + rest."""
-    total = stable_sum(a.xp, s.exponentials, a.axes)
-    return total if total.dtype == a.work else a.xp.astype(total, a.work)
+    return sum_alike(a.xp, s.exponentials, a.axes)
 
 
 def terms_of_rest(a: Admitted, s: Slices) -> tuple[Array, Array]:

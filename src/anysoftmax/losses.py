@@ -26,7 +26,7 @@ from anysoftmax.dispatch import compute
 from anysoftmax.indexing import numbered
 from anysoftmax.operations import SOFTMAX
 from anysoftmax.pull_backs import divided, pull_back_log_softmax
-from anysoftmax.summation import stable_sum
+from anysoftmax.summation import sum_alike
 from anysoftmax.surprisals import derivatives_of_labels, surprisals, surprisals_of_labels
 from anysoftmax.targets import Targets, weighed
 
@@ -72,7 +72,7 @@ def add_up(xp: Namespace, terms: Array, axes: tuple[int, ...]) -> Array:
         up, down = terms == math.inf, terms == -math.inf
         mixed = xp.any(up, axis=axes, keepdims=True) & xp.any(down, axis=axes, keepdims=True)
         terms = xp.where((up | down) & mixed, math.nan, terms)
-    return xp.astype(stable_sum(xp, terms, axes), terms.dtype)
+    return sum_alike(xp, terms, axes)
 
 
 def over(xp: Namespace, x: Array, weight: Array) -> Array:
@@ -101,7 +101,7 @@ def _coefficients(a: Admitted, targets: Targets) -> tuple[Array, Array | None]:
     if e is None:
         return k, None
     taking_part = xp.astype(_taking_part(a), a.work)
-    number = _sum(a, taking_part)
+    number = sum_alike(xp, taking_part, a.axes)
     each = e / xp.where(number == 0, 1.0, number)
     return weighed(xp, 1.0 - e, k) + weighed(xp, targets.class_weights, each * taking_part), number
 
@@ -123,8 +123,3 @@ def _without_idle(a: Admitted, targets: Targets) -> Admitted:
 def _taking_part(a: Admitted) -> Array:
     """Tell which classes take part."""
     return fold.participants(a).logits != -math.inf
-
-
-def _sum(a: Admitted, terms: Array) -> Array:
-    total = stable_sum(a.xp, terms, a.axes)
-    return total if total.dtype == a.work else a.xp.astype(total, a.work)

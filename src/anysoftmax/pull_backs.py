@@ -27,7 +27,7 @@ from anysoftmax.arrays import Array, Namespace, into, is_numpy
 from anysoftmax.differentiation import is_writable
 from anysoftmax.fold import NO_ROOM, Room
 from anysoftmax.indexing import pick, replaced
-from anysoftmax.summation import stable_sum
+from anysoftmax.summation import sum_alike
 
 
 def pull_back_softmax(
@@ -43,7 +43,7 @@ def pull_back_softmax(
     winner = xp.sum(xp.where(p > total / 2, g, 0.0), axis=axes, keepdims=True)
     absent = p == 0
     relative = xp.where(absent, 0.0, g - winner)  # of the winner, 0
-    return xp.where(absent, 0.0, p * (relative * total - _sum(xp, p * relative, axes)))
+    return xp.where(absent, 0.0, p * (relative * total - sum_alike(xp, p * relative, axes)))
 
 
 def pull_back_log_softmax(
@@ -59,8 +59,8 @@ def pull_back_log_softmax(
     total = _total(xp, p, axes)
     sure = p > total / 2
     winner = xp.sum(xp.where(sure, g, 0.0), axis=axes, keepdims=True)
-    others = _sum(xp, xp.where(sure, 0.0, g), axes)
-    rest = _sum(xp, xp.where(sure, 0.0, p), axes)
+    others = sum_alike(xp, xp.where(sure, 0.0, g), axes)
+    rest = sum_alike(xp, xp.where(sure, 0.0, p), axes)
     return xp.where(sure, rest * g - p * others, total * g - p * (others + winner))
 
 
@@ -74,7 +74,7 @@ def pull_back_label(
     owned = is_writable(p) and is_writable(g)
     own = pick(xp, p, labels, axes)
     p = replaced(xp, p, labels, 0.0, axes)
-    others = _sum(xp, p, axes) + 0.0 * own  # NaN, if the label's is the only share
+    others = sum_alike(xp, p, axes) + 0.0 * own  # NaN, if the label's is the only share
     p = replaced(xp, p, labels, -others, axes)
     x = xp.multiply(p, g, **into(p if owned else None))
     idle = g == 0
@@ -108,7 +108,7 @@ def _pull_back_finite_softmax(
         # A winner's own becomes 0.
         winner = _spread(xp, p, sure, g[sure], axes)
         relative = xp.subtract(g, winner, **into(room.winners))
-    mean = _sum(xp, xp.multiply(p, relative, **into(room.exponentials)), axes)
+    mean = sum_alike(xp, xp.multiply(p, relative, **into(room.exponentials)), axes)
     if not xp.isfinite(mean).all():
         return None
     relative = xp.multiply(relative, total, **into(room.winners))
@@ -123,7 +123,7 @@ def _pull_back_log_softmax_in(
     total = _total(xp, p, axes)
     sure = _find_sure(xp, p, total)
     if sure is None:
-        everything = _sum(xp, g, axes)
+        everything = sum_alike(xp, g, axes)
     else:
         won, share = g[sure], p[sure]
         p = p if p is room.exponentials else p.copy()
@@ -134,7 +134,7 @@ def _pull_back_log_softmax_in(
             room.winners[...] = g
             g = room.winners
         g[sure] = 0
-        rest, others = _sum(xp, p, axes), _sum(xp, g, axes)
+        rest, others = sum_alike(xp, p, axes), sum_alike(xp, g, axes)
         everything = others + _spread(xp, p, sure, won, axes)
         of_winners = _of_slices(sure, axes)
         won = rest[of_winners] * won - share * others[of_winners]
@@ -178,10 +178,6 @@ def _of_slices(places: tuple[Array, ...], axes: tuple[int, ...]) -> tuple[Array,
 
 def _total(xp: Namespace, p: Array, axes: tuple[int, ...]) -> Array:
     """Add up shares; to 1 exactly, if nothing but the rounding of the sum is between."""
-    total = _sum(xp, p, axes)
+    total = sum_alike(xp, p, axes)
     rounding = 2 * float(xp.finfo(p.dtype).eps)
     return xp.where(xp.abs(total - 1.0) <= rounding, xp.ones_like(total), total)
-
-
-def _sum(xp: Namespace, terms: Array, axes: tuple[int, ...]) -> Array:
-    return xp.astype(stable_sum(xp, terms, axes), terms.dtype)

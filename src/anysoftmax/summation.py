@@ -47,6 +47,12 @@ def stable_sum(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     return _tree_sums(xp, x, axes)
 
 
+def sum_alike(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
+    """Sum as `stable_sum` does, in the dtype of the terms."""
+    total = stable_sum(xp, x, axes)
+    return total if total.dtype == x.dtype else xp.astype(total, x.dtype)
+
+
 def _tree_sums(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     for axis in axes:
         x = _tree_sum(xp, x, axis)

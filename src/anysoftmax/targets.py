@@ -63,8 +63,8 @@ class Targets(NamedTuple):
         if self.smoothing is not None:
             weights = self.sample_weights
         elif self.labels is not None:
-            weighed = not (self.class_weights is None and self.sample_weights is None)
-            weights = self.totals if weighed else None
+            unweighed = self.class_weights is None and self.sample_weights is None
+            weights = None if unweighed else self.totals
         else:
             nothing = xp.all(self.weighed_probabilities == 0, axis=axes, keepdims=True)
             return nothing if self.sample_weights is None else nothing | (self.sample_weights == 0)

@@ -8,7 +8,7 @@ from typing import Any
 from anysoftmax.admission import Admitted, admit
 from anysoftmax.arrays import Array, Namespace, as_array, constant, narrow, quiet
 from anysoftmax.losses import add_up, derivatives, losses, over
-from anysoftmax.summation import stable_sum
+from anysoftmax.summation import sum_alike
 from anysoftmax.targets import Targets, admit_targets
 
 __all__ = ["cross_entropy", "cross_entropy_grad"]
@@ -279,7 +279,7 @@ def _total_weight(a: Admitted, targets: Targets) -> Array:
 
 
 def _sum(xp: Namespace, terms: Array) -> Array:
-    return stable_sum(xp, terms, tuple(range(terms.ndim)))
+    return sum_alike(xp, terms, tuple(range(terms.ndim)))
 
 
 def _of_dtype(a: Admitted, x: Array) -> Array:
