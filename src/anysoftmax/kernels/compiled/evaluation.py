@@ -16,9 +16,8 @@ import numpy as np
 from anysoftmax import fold
 from anysoftmax.admission import Admitted
 from anysoftmax.errors import KernelError
-from anysoftmax.kernels.compiled import walks
+from anysoftmax.kernels.compiled import labels, walks
 from anysoftmax.kernels.compiled.columns import BENCH
-from anysoftmax.kernels.compiled.labels import pull_back_labels
 from anysoftmax.kernels.compiled.views import View, memory_of, pieces, view
 from anysoftmax.operations import SOFTMAX, Computation
 from anysoftmax.threads import for_each
@@ -66,7 +65,7 @@ class Task(NamedTuple):
 def evaluate(task: Task) -> int:
     """Compute a task into its `out`; return the number of special slices."""
     lengths = [1 if i in task.axes else n for i, n in enumerate(task.x.shape)]
-    temperature, labels, cotangent = (
+    temperature, of_slices, cotangent = (
         None if a is None else np.broadcast_to(a.astype(dtype, copy=False), lengths)
         for a, dtype in (
             (task.temperature, task.work),
@@ -74,7 +73,7 @@ def evaluate(task: Task) -> int:
             (task.cotangent, task.work),
         )
     )
-    task = task._replace(temperature=temperature, labels=labels, cotangent=cotangent)
+    task = task._replace(temperature=temperature, labels=of_slices, cotangent=cotangent)
     seen = None
     if task.where is None and task.x.dtype == task.out.dtype == task.work:
         given = View(task.x, task.out, task.temperature, task.labels, task.cotangent)
@@ -146,13 +145,13 @@ def _evaluate_tiles(task: Task) -> int:
             np.copyto(shaped, -np.inf, where=hidden)
             hidden = hidden.reshape(count, classes)
         row = (1, 1, count) if by_class else (count, 1, 1)
-        t, labels, g = (None if a is None else a[index].reshape(row) for a in beside)
+        t, given, g = (None if a is None else a[index].reshape(row) for a in beside)
         result = tile
         if task.operation.reduces:
             depths = target.shape[len(rest) :]
             room = np.empty(target.size, task.work)
             result, shaped = _tile(room, lengths, depths, by_class=by_class)
-        found.append(_walk(task, View(tile, result, t, labels, g), hidden))
+        found.append(_walk(task, View(tile, result, t, given, g), hidden))
         task.store(shaped, target)
 
     for_each(work, list(pieces(x.shape[: len(rest)], max(1, TILE // classes))))
@@ -197,9 +196,29 @@ def _row_memory(seen: View) -> int:
 
 def _walk(task: Task, seen: View, hidden: NumpyArray | None) -> int:
     """Compute slices that a walk can reach, the special ones by the operation itself."""
+    outer, classes, inner = seen.x.shape
+    table = _choose(seen)
+    special = np.empty(outer * inner, np.uint8)
+    at_once = seen.labels is not None and table is walks.ROWS and not _row_memory(seen)
+    if at_once:
+        found = labels.derive(seen, LIMITS[task.work], special)
+    else:
+        found = _walk_table(task, seen, table, special)
+    operation = task.operation if at_once else task.walked
+    if found:
+        places = np.flatnonzero(special)
+        step = max(1, SPECIAL // classes)
+        for low in range(0, found, step):
+            _compute_special(operation, task, seen, hidden, places[low : low + step])
+    if seen.labels is not None and not at_once:
+        labels.derive_from_shares(seen)
+    return found
+
+
+def _walk_table(task: Task, seen: View, table: Any, special: NumpyArray) -> int:
+    """Compute ordinary slices by a walk of a table; return the number of the others."""
     x, out, t = seen[:3]
     outer, classes, inner = x.shape
-    table = _choose(seen)
     if table is walks.TURNED:
         height = max(classes, out.shape[1])
         room = (BENCH + height) * (min(1024, max(128, TURNED // height // 8 * 8)) + walks.PADDING)
@@ -207,7 +226,6 @@ def _walk(task: Task, seen: View, hidden: NumpyArray | None) -> int:
         room = BENCH * min(1024, max(512, WIDE // ((classes + BENCH) * x.itemsize)))
     else:
         room = _row_memory(seen)
-    special = np.empty(outer * inner, np.uint8)
     found: int = table[task.walked.name](
         memory_of(x),
         memory_of(out),
@@ -217,34 +235,30 @@ def _walk(task: Task, seen: View, hidden: NumpyArray | None) -> int:
         special,
         np.empty(room, task.work),
     )
-    if found:
-        places = np.flatnonzero(special)
-        step = max(1, SPECIAL // classes)
-        for low in range(0, found, step):
-            _compute_special(task, seen, hidden, places[low : low + step])
-    if seen.labels is not None:
-        pull_back_labels(seen)
     return found
 
 
-def _compute_special(task: Task, seen: View, hidden: NumpyArray | None, places: NumpyArray) -> None:
+def _compute_special(
+    operation: Computation, task: Task, seen: View, hidden: NumpyArray | None, places: NumpyArray
+) -> None:
     outer, inner = np.divmod(places, seen.x.shape[2])
-    logits = seen.x[outer, :, inner]
-    t = seen.t
+    chosen = seen.of_each(lambda a: a[outer, :, inner])
     a = Admitted(
         xp=np,
-        logits=logits,
+        logits=chosen.x,
         axes=(1,),
         where=None if hidden is None else ~hidden[places],
-        temperature=None if t is None else t[outer, :, inner],
+        temperature=chosen.t,
         weights=None,
         work=task.work,
         dtype=task.work,
         compensated=False,
         lone=False,
+        labels=chosen.labels,
+        cotangent=chosen.g,
     )
     with np.errstate(all="ignore"):
-        seen.out[outer, :, inner] = task.walked(a)
+        seen.out[outer, :, inner] = operation(a)
 
 
 LIMITS = {

@@ -1,4 +1,4 @@
-r"""Derivatives of the surprisals of labels, made of the shares in their place.
+r"""Derivatives of the surprisals of labels, at once where classes lie side by side, or from shares.
 
 With t the label of a slice and g its cotangent, :math:`p_i g / T` for the other classes, and for
 the label what makes their sum 0. Where g is 0 or T is 0 or infinite, all of them are 0.
@@ -11,35 +11,98 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from anysoftmax.kernels.compiled.arithmetic import INLINE, add_carrying, carry, fill, vector
+from anysoftmax.kernels.compiled.arithmetic import (
+    INLINE,
+    add_carrying,
+    carry,
+    fill,
+    is_calm,
+    largest,
+    reciprocal,
+    vector,
+)
 from anysoftmax.kernels.compiled.columns import GROUP
-from anysoftmax.kernels.compiled.instructions import one, select, zero
-from anysoftmax.kernels.compiled.rows import BLOCK, REORDER
+from anysoftmax.kernels.compiled.instructions import fused, one, select, zero
+from anysoftmax.kernels.compiled.rows import BLOCK, REORDER, sum_exponentials
 from anysoftmax.kernels.compiled.views import View, memory_of
 from anysoftmax.kernels.compiled.walks import bind
 
-__all__ = ["pull_back_labels"]
+__all__ = ["derive", "derive_from_shares"]
+
+NumpyArray = np.ndarray[Any, Any]
 
 WIDTH = 256
 
 kernel: Any = None  # each copy of a walk has its own under this name, see `bind`
 
 
-def pull_back_labels(seen: View) -> None:
+def derive(seen: View, limit: Any, special: NumpyArray) -> int:
+    """Compute derivatives of slices whose classes lie side by side in memory.
+
+    Return the number of special slices, which are flagged and left alone.
+    """
+    x, out, t, labels, g = map(_memory, seen)
+    found: int = AT_ONCE(x, out, t, seen.x.shape, limit, special, labels, g)
+    return found
+
+
+def derive_from_shares(seen: View) -> None:
     """Put the derivatives in the place of the shares, which are contiguous along a tile's axis."""
-    out, labels, g = seen.out, seen.labels, seen.g
-    assert labels is not None  # noqa: S101 - for the type checker
-    assert g is not None  # noqa: S101
+    out = seen.out
     by_rows = out.shape[2] == 1 or out.strides[1] == out.itemsize
     walk = ROWS if by_rows else COLUMNS
-    walk(
-        memory_of(out),
-        out.shape,
-        memory_of(labels),
-        memory_of(g),
-        None if seen.t is None else memory_of(seen.t),
-        np.zeros((5, 1 if by_rows else min(out.shape[2], WIDTH)), out.dtype),
-    )
+    _, memory, t, labels, g = map(_memory, seen)
+    width = 1 if by_rows else min(out.shape[2], WIDTH)
+    walk(memory, out.shape, labels, g, t, np.zeros((5, width), out.dtype))
+
+
+def _memory(a: NumpyArray | None) -> tuple[int, ...] | None:
+    return None if a is None else memory_of(a)
+
+
+def at_once(x, out, t, shape, limit, special, labels, g):
+    """Take slice by slice."""
+    outer, classes, inner = shape
+    found = 0
+    for o in range(outer):
+        for i in range(inner):
+            logits = vector(x[0] + o * x[1] + i * x[3], classes, limit)
+            result = vector(out[0] + o * out[1] + i * out[3], classes, limit)
+            label = vector(labels[0] + o * labels[1] + i * labels[3], 1, o)[0]
+            factor = vector(g[0] + o * g[1] + i * g[3], 1, limit)[0]
+            if t is None:
+                ordinary = kernel(logits, result, None, limit, label, factor)
+            else:
+                place = t[0] + o * t[1] + i * t[3]
+                temperature = vector(place, 1, limit)[0]
+                ordinary = kernel(logits, result, temperature, limit, label, factor)
+            special[o * inner + i] = not ordinary
+            found += not ordinary
+    return found
+
+
+@njit(**INLINE)
+def derivatives_row(x, out, t, limit, label, g):
+    """Write the derivatives of a slice, if it is ordinary."""
+    peak = largest(x)
+    if not is_calm(peak, t, limit):
+        return False
+    total, lost = sum_exponentials(x, out, peak, t)
+    own = out[label]
+    others, others_lost = add_carrying(total, lost, -own)
+    if own + own > total:  # little would be left of the difference
+        out[label] = zero(own)
+        others = others_lost = zero(own)
+        block = BLOCK // out.itemsize
+        for low in range(0, out.shape[0], block):
+            part = _sum(out[low : low + block])
+            others, others_lost = add_carrying(others, others_lost, part)
+    factor, small = reciprocal(total, lost)
+    factor = fused(factor, g, small * g)  # no product is larger: if this underflows, all do
+    _scale(out, factor, t)
+    own = (others + others_lost) * factor
+    out[label] = -own if t is None else -own / t
+    return True
 
 
 def labelled_by_rows(out, shape, labels, g, t, memory):
@@ -153,5 +216,6 @@ def _scale_each(p, g, t):
         p[j] = select(g[j] == zero(x), zero(x), x)
 
 
+AT_ONCE = bind(at_once, derivatives_row)
 ROWS = bind(labelled_by_rows, label_row)
 COLUMNS = bind(labelled_by_columns, label_tile)

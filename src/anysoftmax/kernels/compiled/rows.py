@@ -27,7 +27,7 @@ from anysoftmax.kernels.compiled.arithmetic import (
 from anysoftmax.kernels.compiled.elementary import exp, log1p
 from anysoftmax.kernels.compiled.instructions import fused, one, select, zero
 
-__all__ = ["log_softmax_row", "logsumexp_row", "softmax_row", "summary_row"]
+__all__ = ["log_softmax_row", "logsumexp_row", "softmax_row", "sum_exponentials", "summary_row"]
 
 BLOCK = 1024  # bytes: four terms for each place of LLVM's four vectors of up to 64 bytes
 LONG_BLOCK = 2048  # where a logarithm follows, which the error of eight terms hardly moves
@@ -40,16 +40,7 @@ def softmax_row(x, out, t, limit):
     peak = largest(x)
     if not is_calm(peak, t, limit):
         return False
-    in_place = x.ctypes.data == out.ctypes.data
-    total = lost = zero(peak)
-    block = BLOCK // x.itemsize
-    for low in range(0, x.shape[0], block):
-        if in_place:
-            part = _store_exponentials(out[low : low + block], None, peak, t)
-        else:
-            part = _store_exponentials(x[low : low + block], out[low : low + block], peak, t)
-        total, lost = add_carrying(total, lost, part)
-    _scale(out, *reciprocal(total, lost))
+    _scale(out, *reciprocal(*sum_exponentials(x, out, peak, t)))
     return True
 
 
@@ -87,6 +78,21 @@ def summary_row(x, out, t, limit):
     out[0] = peak
     out[1] = rest
     return True
+
+
+@njit(**INLINE)
+def sum_exponentials(x, out, peak, t):
+    """Write the exponentials of a slice; return their sum and what it lost."""
+    in_place = x.ctypes.data == out.ctypes.data
+    total = lost = zero(peak)
+    block = BLOCK // x.itemsize
+    for low in range(0, x.shape[0], block):
+        if in_place:
+            part = _store_exponentials(out[low : low + block], None, peak, t)
+        else:
+            part = _store_exponentials(x[low : low + block], out[low : low + block], peak, t)
+        total, lost = add_carrying(total, lost, part)
+    return total, lost
 
 
 @njit(**INLINE)
