@@ -42,7 +42,7 @@ __all__ = ["pull_back"]
 NumpyArray = np.ndarray[Any, Any]
 
 HALF, LOG_HALF = 0.5, -0.6875  # exact in float32; log(0.5) is a little less
-NARROW = 32  # so few slices side by side do not fill vectors
+NARROW = 32  # so few slices side by side do not fill vectors, nor do so few classes
 WIDTH = 256
 
 kernel: Any = None  # each copy of a walk has its own under this name, see `bind`
@@ -51,12 +51,14 @@ kernel: Any = None  # each copy of a walk has its own under this name, see `bind
 def pull_back(
     operation: Computation, axes: tuple[int, ...], y: NumpyArray, g: NumpyArray, out: NumpyArray
 ) -> bool:
-    """Write the derivative to `out`; return False if the layout of `y` does not allow it."""
+    """Write the derivative to `out`; return False if the layout of `y` does not suit it."""
     first, last = min(axes), max(axes)
     if last - first + 1 != len(axes) or not y.flags.c_contiguous:
         return False
     shape = math.prod(y.shape[:first]), -1, math.prod(y.shape[last + 1 :])
     y, g, out = y.reshape(shape), np.ascontiguousarray(g).reshape(shape), out.reshape(shape)
+    if max(y.shape[1:]) < NARROW:
+        return False
     walks = COLUMNS if y.shape[2] >= NARROW else ROWS
     walks[operation.name](y, g, out)
     return True

@@ -121,7 +121,7 @@ def _values(operation: Computation, a: Admitted, out: Tensor | None) -> tuple[Te
 
 
 def _pull_back(operation: Computation, a: Admitted, result: Tensor, g: Tensor) -> Tensor | None:
-    """Return the derivative of ordinary slices, or None if their layout does not allow it."""
+    """Return the derivative of ordinary slices, or None if their layout does not suit it."""
     if operation.reduces:
         pulled = _values(SOFTMAX, a, None)[0]
         pulled *= g
