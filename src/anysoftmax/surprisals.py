@@ -87,7 +87,8 @@ def _with_pull_back(a: Admitted, labels: Array) -> Array:
 
 def _by_summary(a: Admitted, labels: Array) -> Array:
     summary = compute(SUMMARY, a)
-    peak, rest = (pick(a.xp, summary, a.xp.full_like(labels, i), a.axes) for i in (0, 1))
+    before = (slice(None),) * a.axes[0]
+    peak, rest = (summary[(*before, slice(i, i + 1), ...)] for i in (0, 1))
     ordinary = fold.is_ordinary(a, peak)
     return _from_summary(a, labels, peak, rest, ordinary=ordinary)
 

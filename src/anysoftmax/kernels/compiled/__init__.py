@@ -16,6 +16,6 @@ They raise `KernelError` for what they are not able to do:
 Nothing is compiled before it is used, and what was compiled is kept on disk by Numba's cache.
 
 Modules, from the bottom: `instructions`, `elementary`, `arithmetic`, `rows` and `columns` (the
-formulas), `walks` (the compiled entry points), `views` and `evaluation` (layout, in NumPy),
-`numpy_border`, `torch_border` and `gradients`.
+formulas), `walks` (the compiled entry points), `labels` (derivatives of the surprisals of labels),
+`views` and `evaluation` (layout, in NumPy), `numpy_border`, `torch_border` and `gradients`.
 """
