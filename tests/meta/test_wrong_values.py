@@ -189,7 +189,8 @@ def test_descending(prosecution: Prosecution) -> None:
 def test_logarithm_to_another_base(prosecution: Prosecution) -> None:
     def bits(x, /, **options):
         y = log_softmax(x, **options)
-        return (y / np.log(2)).astype(y.dtype)
+        with np.errstate(over="ignore"):
+            return (y / np.log(2)).astype(y.dtype)
 
     prosecution.assert_caught("log-of-softmax", log_softmax=bits)
     prosecution.assert_acquitted("order", log_softmax=log_softmax)
