@@ -198,6 +198,13 @@ def largest(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     return xp.max(x, axis=axes, keepdims=True)
 
 
+def spread(xp: Namespace, x: Array, like: Array) -> Array:
+    """Return `x` broadcast to the shape of an array, some of whose lengths may not be known yet."""
+    if all(isinstance(n, int) for n in like.shape):
+        return xp.broadcast_to(x, like.shape)
+    return xp.where(xp.ones_like(like, dtype=xp.bool), x, x)
+
+
 def is_numpy(x: Array) -> bool:
     """Tell whether `x` is a NumPy array: concrete, and without automatic differentiation."""
     return type(x).__module__ == "numpy"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from anysoftmax.admission import Admitted, admit, admit_pair
-from anysoftmax.arrays import Array, as_array, narrow, quiet
+from anysoftmax.arrays import Array, as_array, narrow, quiet, spread
 from anysoftmax.dispatch import compute
 from anysoftmax.operations import ENTROPY, LOG_SOFTMAX, SOFTMAX
 from anysoftmax.summation import stable_sum
@@ -89,7 +89,7 @@ def entropy(
     with quiet(xp):
         h = compute(ENTROPY, a)
     if a.where is not None and 0 not in a.logits.shape:
-        present = xp.any(xp.broadcast_to(a.where, a.logits.shape), axis=a.axes, keepdims=True)
+        present = xp.any(spread(xp, a.where, a.logits), axis=a.axes, keepdims=True)
         h = xp.where(present, h, 0.0)
     return as_array(xp.squeeze(h, axis=a.axes))
 

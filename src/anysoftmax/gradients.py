@@ -10,7 +10,7 @@ from anysoftmax.admission import (
     admit_companion,
     require_broadcast,
 )
-from anysoftmax.arrays import Array, describe, is_floating, is_integral, quiet
+from anysoftmax.arrays import Array, describe, is_floating, is_integral, quiet, spread
 from anysoftmax.dispatch import compute
 from anysoftmax.operations import LOG_SOFTMAX_PULL_BACK, SOFTMAX_PULL_BACK, PullBack
 
@@ -155,8 +155,7 @@ def _admit(result: Any, g: Any, axis: Any, temperature: Any) -> Admitted:
     require_broadcast("g", cotangent, shape)
     if a.lone and cotangent.ndim:
         cotangent = a.xp.expand_dims(cotangent, axis=-1)
-    if all(isinstance(n, int) for n in a.logits.shape):  # else the arithmetic broadcasts
-        cotangent = a.xp.broadcast_to(cotangent, a.logits.shape)
+    cotangent = spread(a.xp, cotangent, a.logits)
     if cotangent.dtype != a.work:
         cotangent = a.xp.astype(cotangent, a.work)
     return a._replace(cotangent=cotangent)

@@ -12,6 +12,8 @@ from anysoftmax.admission import Admitted, in_working_dtype
 from anysoftmax.arrays import Array, Namespace, into, is_numpy, narrow
 from anysoftmax.differentiation import derived, either, is_traced, stop_gradient
 from anysoftmax.fold import NO_ROOM, Room, Slices
+from anysoftmax.indexing import numbered
+from anysoftmax.labels import surprisal
 from anysoftmax.pull_backs import (
     divided,
     pull_back_label,
@@ -20,7 +22,7 @@ from anysoftmax.pull_backs import (
 )
 from anysoftmax.weighing import heaviest_among, heaviest_of, lift_weighted
 
-Tangent = Callable[[Admitted, Array, Array], Array]
+Tangent = Callable[[Admitted, Array, Array, Array], Array]
 
 
 class Operation(NamedTuple):
@@ -34,8 +36,8 @@ class Operation(NamedTuple):
     `rereads_shifted` tells that z is needed once more after its exponentials are formed.
     `total` makes the sum of all exponentials of what was added up.
     `of_nothing` is the result for slices without any element.
-    `tangent` makes a tangent of the result from the shares and a tangent of z; None where there is
-    no such rule, and derivatives follow the steps.
+    `tangent` makes a tangent of the result from the result, the shares and a tangent of z; None
+    where there is no such rule, and derivatives follow the steps.
     """
 
     name: str
@@ -88,16 +90,19 @@ class Operation(NamedTuple):
                 p = a.xp.where(total == 0, 0.0, p)
             return self.conclude(fixed, s, *sums), p
 
-        def tangents(values: tuple[Array, ...], t: Array, mask: Array | None) -> tuple[Array, ...]:
-            b, (_, p) = a._replace(where=mask), values
-            return tangent(b, p, t), fold.weighed(b, p, fold.centred(b, p, t))
+        def tangents(
+            values: tuple[Array, ...], t: Array, constants: tuple[Array | None, Array | None]
+        ) -> tuple[Array, ...]:
+            (where, labels), (y, p) = constants, values
+            b = a._replace(where=where, labels=labels)
+            return tangent(b, y, p, t), fold.weighed(b, p, fold.centred(b, p, t))
 
         computed = either(
             fold.is_ordinary(fixed, peak),
             partial(values, ordinary=True),
             partial(values, ordinary=False),
         )
-        y, _ = derived(computed, fold.variable_of(a, peak), a.where, tangents)
+        y, _ = derived(computed, fold.variable_of(a, peak), (a.where, a.labels), tangents)
         return narrow(a.xp, y, a.dtype)
 
 
@@ -180,7 +185,19 @@ def _conclude_entropy(
     return fold.entropy(a, s, fold.rest_of(a, others, winners), surprise)
 
 
-def _tangent_of_entropy(a: Admitted, p: Array, t: Array) -> Array:
+def _conclude_surprisal(a: Admitted, s: Slices, others: Array, winners: Array) -> Array:
+    return surprisal(a, s.peak, fold.rest_of(a, others, winners), ordinary=s.ordinary)
+
+
+def _tangent_of_surprisal(a: Admitted, y: Array, p: Array, t: Array) -> Array:
+    xp = a.xp
+    hit = numbered(xp, p, a.axes) == a.labels
+    own = xp.sum(xp.where(hit, t, 0.0), axis=a.axes, keepdims=True)
+    others = xp.where(hit | (y == math.inf), 0.0, p)
+    return xp.sum(fold.weighed(a, others, t - own), axis=a.axes, keepdims=True)
+
+
+def _tangent_of_entropy(a: Admitted, _y: Array, p: Array, t: Array) -> Array:
     xp = a.xp
     # The shares' changes add up to 0, so that any constant may be added to the logarithms.
     logs = xp.log(xp.where(p > 0, p, 1.0))
@@ -197,7 +214,7 @@ SOFTMAX = Operation(
     fold.shares,
     lambda a, total: total,
     final_step="exponentials",
-    tangent=lambda a, p, t: fold.masked(a, fold.weighed(a, p, fold.centred(a, p, t))),
+    tangent=lambda a, y, p, t: fold.masked(a, fold.weighed(a, p, fold.centred(a, p, t))),
 )
 LOG_SOFTMAX = Operation(
     "log_softmax",
@@ -209,7 +226,7 @@ LOG_SOFTMAX = Operation(
     _total_of_rest,
     final_step="shifted",
     rereads_shifted=True,
-    tangent=lambda a, p, t: fold.masked(a, fold.centred(a, p, t)),
+    tangent=lambda a, y, p, t: fold.masked(a, fold.centred(a, p, t)),
 )
 LOGSUMEXP = Operation(
     "logsumexp",
@@ -220,7 +237,7 @@ LOGSUMEXP = Operation(
     _conclude_logsumexp,
     _total_of_rest,
     final_step=None,
-    tangent=fold.mean,
+    tangent=lambda a, y, p, t: fold.mean(a, p, t),
 )
 WEIGHTED_LOGSUMEXP = LOGSUMEXP._replace(
     peak_of=heaviest_of,
@@ -229,6 +246,12 @@ WEIGHTED_LOGSUMEXP = LOGSUMEXP._replace(
     tangent=None,
 )
 SUMMARY = LOGSUMEXP._replace(name="summary", conclude=_conclude_summary, length=2, tangent=None)
+SURPRISAL = LOGSUMEXP._replace(
+    name="surprisal",
+    lift=partial(fold.lift, invariant=True),
+    conclude=_conclude_surprisal,
+    tangent=_tangent_of_surprisal,
+)
 ENTROPY = Operation(
     "entropy",
     fold.peak_of,

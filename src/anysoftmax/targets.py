@@ -26,6 +26,7 @@ from anysoftmax.arrays import (
     is_integral,
     narrow,
     smallest,
+    spread,
 )
 from anysoftmax.indexing import pick
 
@@ -98,11 +99,7 @@ def admit_targets(
     of_slices = None if of_slices is None else _as_slices(a, of_slices)
     of_labels = None
     if of_classes is not None:
-        if all(isinstance(n, int) for n in a.logits.shape):
-            each = xp.broadcast_to(of_classes, a.logits.shape)
-        else:  # which can't be broadcast to
-            each = of_classes * xp.ones_like(a.logits, dtype=a.work)
-        of_labels = pick(xp, each, labels, a.axes)
+        of_labels = pick(xp, spread(xp, of_classes, a.logits), labels, a.axes)
     if valid is not None:
         if of_labels is None:
             of_labels = xp.ones_like(labels, dtype=a.work)

@@ -52,10 +52,17 @@ def test_dask_arrays_of_unknown_length() -> None:
     x, labels, shares = x[mask], labels[mask], shares[mask]
     own, known = X[kept], LABELS[kept]
     q = asm.softmax(X[::-1])[kept]
-    c = np.asarray([1.0, 0.5, 2.0])
+    several: tuple[dict[str, Any], ...] = (
+        {},
+        {"label_smoothing": 0.1},
+        {"class_weights": np.asarray([1.0, 0.5, 2.0])},
+        {"where": np.asarray([True, True, False])},
+    )
     for reduction in ("mean", "sum", "none"):
-        for options in ({}, {"label_smoothing": 0.1}, {"class_weights": c}):
-            lazy = {k: da.from_array(v) if k == "class_weights" else v for k, v in options.items()}
+        for options in several:
+            lazy = {
+                k: da.from_array(v) if isinstance(v, np.ndarray) else v for k, v in options.items()
+            }
             for function in (asm.cross_entropy, asm.cross_entropy_grad):
                 got = function(x, labels, reduction=reduction, **lazy)
                 expected = function(own, known, reduction=reduction, **options)
