@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,6 +13,8 @@ from hypothesis import HealthCheck, settings
 from anysoftmax.testing import Backend, backends
 
 pytest_plugins = ["pytester"]
+
+TESTS_RUN = count()
 
 # Laws draw whole arrays, and a first call may compile: neither is a sign of a bad strategy.
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
@@ -36,3 +41,11 @@ def available(name: str) -> Backend:
 def backend(request: pytest.FixtureRequest) -> Backend:
     """The backend whose name the test is parametrised with."""
     return available(request.param)
+
+
+@pytest.fixture(autouse=True)
+def compiled_programs() -> Iterator[None]:
+    """Let go of what JAX has compiled now and then: it would grow to gigabytes."""
+    yield
+    if next(TESTS_RUN) % 8 == 7 and "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()

@@ -39,7 +39,7 @@ class SmallBlocks(NumpyBackend):
 
 
 # Millions of logits in blocks of a few would take hours.
-LARGE = {"million-classes", "sixteen-bit-sums"}
+LARGE = {"long-losses", "million-classes", "sixteen-bit-sums"}
 
 
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
