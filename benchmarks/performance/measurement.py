@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,6 +18,7 @@ from .cells import Cell
 from .contenders import KERNELS, contenders
 
 IMPORT = "import time; start = time.process_time(); import {}; print(time.process_time() - start)"
+IMPORTED = ("anysoftmax", "numpy")
 EXTRA = "from suites.memory import Extra; e = Extra(); e.setup(*{0}); print(e.extra())"
 
 
@@ -71,10 +74,13 @@ def measure_extra_memory(functions: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 def measure_imports(*, rounds: int) -> dict[str, float]:
     """Return the times of two imports in milliseconds, and their ratio by turns."""
-    times = [
-        [in_fresh_process(IMPORT.format(name)) or 0.0 for name in ("anysoftmax", "numpy")]
-        for _ in range(rounds)
-    ]
+    with tempfile.TemporaryDirectory() as folder:
+        # Compiled once, as by whatever installs a package; a checkout may have nowhere to put it.
+        caching = {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
+        _, *times = [
+            [in_fresh_process(IMPORT.format(name), **caching) or 0.0 for name in IMPORTED]
+            for _ in range(rounds + 1)
+        ]
     ours, theirs = (list(t) for t in zip(*times, strict=True))
     return {
         "anysoftmax": round(statistics.median(ours) * 1e3, 2),
@@ -83,10 +89,14 @@ def measure_imports(*, rounds: int) -> dict[str, float]:
     }
 
 
-def in_fresh_process(program: str) -> float | None:
+def in_fresh_process(program: str, **environment: str) -> float | None:
     """Return the number that a program prints, None if what it measures is not there."""
     finished = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
     )
     if finished.returncode and "NotImplementedError" in finished.stderr:
         return None

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from anysoftmax import kernels
 from anysoftmax.errors import AxisError, KernelError
-from anysoftmax.explanation import explain
 from anysoftmax.logsumexp import logsumexp
 from anysoftmax.softmax import log_softmax, softmax
 from anysoftmax.threads import workers
 
 if TYPE_CHECKING:
     from anysoftmax.divergence import entropy, kl_divergence
+    from anysoftmax.explanation import explain
     from anysoftmax.gradients import log_softmax_vjp, softmax_vjp
     from anysoftmax.training import cross_entropy, cross_entropy_grad
 
@@ -51,6 +51,7 @@ _LATER = {
     "cross_entropy": "training",
     "cross_entropy_grad": "training",
     "entropy": "divergence",
+    "explain": "explanation",
     "kl_divergence": "divergence",
     "log_softmax_vjp": "gradients",
     "softmax_vjp": "gradients",

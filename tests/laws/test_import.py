@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +16,14 @@ from anysoftmax.testing import BACKENDS
 LIBRARIES = sorted({backend.library.split(".")[0] for backend in BACKENDS.values()})
 
 
-def run(program: str) -> str:
+def run(program: str, **environment: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        env={**os.environ, **environment},
     )
     return done.stdout.strip()
 
@@ -37,13 +44,15 @@ def test_importing_the_testing_package_loads_numpy_only() -> None:
     assert loaded == "['numpy']"
 
 
-def test_importing_takes_less_than_thirty_milliseconds() -> None:
+def test_importing_takes_less_than_thirty_milliseconds(tmp_path: Path) -> None:
+    # Compiled by the first import, as by whatever installs a package.
+    caching = {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
     program = (
         "import time\nstart = time.perf_counter()\nimport anysoftmax\n"
         "print(time.perf_counter() - start)"
     )
     # The best of several: what else the machine does is not the library's.
-    assert min(float(run(program)) for _ in range(5)) < 0.03
+    assert min(float(run(program, **caching)) for _ in range(5)) < 0.03
 
 
 @pytest.mark.parametrize("library", ["jax", "torch"])
