@@ -105,10 +105,11 @@ def library(name: str, numba: str | None, peer: str, cell: Cell) -> Contenders:
 def torch_forward(cell: Cell) -> Contenders:
     """Return ours on PyTorch, also as "auto" has it without Numba: lent to NumPy."""
     ours, peers, clock = library("torch", "torch-numba", "torch", cell)
-    lent = getattr(harness.require("anysoftmax.kernels.lent"), cell.function)
+    lent = harness.require("anysoftmax.kernels.lent").compute
+    operation = getattr(harness.require("anysoftmax.operations"), cell.function.upper())
     admit = harness.require("anysoftmax.admission").admit
     x = harness.backend("torch").asarray(logits(cell))
-    ours["lent to NumPy"] = lambda: lent(admit(x, axis=cell.axis), None)
+    ours["lent to NumPy"] = lambda: lent(operation, admit(x, axis=cell.axis), None)
     return Contenders(ours, peers, clock)
 
 

@@ -45,11 +45,11 @@ def _by_kernel(operation: Computation, a: Admitted, out: Array | None) -> Array 
     if name == "reference":
         return None
     if name != "auto":
-        return table.named(name, operation.name, namespace_name(a.xp)).load()(a, out)
+        return table.named(name, operation.name, namespace_name(a.xp)).load()(operation, a, out)
     for kernel in table.automatic(operation.name, a.xp):
         if math.prod(a.logits.shape) >= kernel.automatic_from:
             try:
-                return kernel.load()(a, out)
+                return kernel.load()(operation, a, out)
             except KernelError:  # not able to take these arguments
                 continue
     return None

@@ -21,16 +21,11 @@ from anysoftmax.errors import KernelError
 from anysoftmax.kernels import recorded
 from anysoftmax.kernels.recorded import PARTS
 from anysoftmax.operations import (
-    ENTROPY,
-    LABEL_PULL_BACK,
-    LOG_SOFTMAX,
     LOG_SOFTMAX_PULL_BACK,
     LOGSUMEXP,
     LOGSUMEXP_PULL_BACK,
     SOFTMAX,
     SOFTMAX_PULL_BACK,
-    SUMMARY,
-    WEIGHTED_LOGSUMEXP,
     Computation,
 )
 from anysoftmax.threads import workers
@@ -38,58 +33,8 @@ from anysoftmax.threads import workers
 WORTH_THREADS = 2**22  # logits; fewer take no longer than starting threads does
 
 
-def softmax(a: Admitted, out: Array | None) -> Array:
-    """Compute softmax by NumPy."""
-    return _compute(SOFTMAX, a, out)
-
-
-def log_softmax(a: Admitted, out: Array | None) -> Array:
-    """Compute log-softmax by NumPy."""
-    return _compute(LOG_SOFTMAX, a, out)
-
-
-def logsumexp(a: Admitted, out: Array | None) -> Array:
-    """Compute log-sum-exp by NumPy."""
-    return _compute(LOGSUMEXP if a.weights is None else WEIGHTED_LOGSUMEXP, a, out)
-
-
-def summary(a: Admitted, out: Array | None) -> Array:
-    """Compute the peak and the rest by NumPy."""
-    return _compute(SUMMARY, a, out)
-
-
-def entropy(a: Admitted, out: Array | None) -> Array:
-    """Compute the entropy by NumPy."""
-    return _compute(ENTROPY, a, out)
-
-
-def softmax_vjp(a: Admitted, out: Array | None) -> Array:
-    """Pull a derivative back through softmax by NumPy."""
-    return _compute(SOFTMAX_PULL_BACK, a, out)
-
-
-def log_softmax_vjp(a: Admitted, out: Array | None) -> Array:
-    """Pull a derivative back through log-softmax by NumPy."""
-    return _compute(LOG_SOFTMAX_PULL_BACK, a, out)
-
-
-def cross_entropy_grad(a: Admitted, out: Array | None) -> Array:
-    """Pull a derivative back through surprisals of labels by NumPy."""
-    return _compute(LABEL_PULL_BACK, a, out)
-
-
-def is_watched(x: Array) -> bool:
-    """Tell whether PyTorch has to see what becomes of a tensor, as under tracers."""
-    torch = sys.modules["torch"]
-    return bool(
-        torch.jit.is_tracing()
-        or sys.modules["torch.utils._python_dispatch"].is_in_torch_dispatch_mode()
-        or torch._is_functional_tensor(x)  # noqa: SLF001 - it has no public name
-        or torch.autograd.forward_ad.unpack_dual(x).tangent is not None
-    )
-
-
-def _compute(operation: Computation, a: Admitted, out: Array | None) -> Array:
+def compute(operation: Computation, a: Admitted, out: Array | None) -> Array:
+    """Compute an operation by NumPy."""
     torch = sys.modules["torch"]
     if torch.bfloat16 in {a.dtype, a.logits.dtype}:
         raise KernelError("NumPy has no bfloat16")
@@ -100,6 +45,17 @@ def _compute(operation: Computation, a: Admitted, out: Array | None) -> Array:
         raise KernelError("PyTorch has to see what becomes of a tensor: use the reference")
     return recorded.compute(
         operation, a, out, partial(_values, operation), partial(pull_back, operation)
+    )
+
+
+def is_watched(x: Array) -> bool:
+    """Tell whether PyTorch has to see what becomes of a tensor, as under tracers."""
+    torch = sys.modules["torch"]
+    return bool(
+        torch.jit.is_tracing()
+        or sys.modules["torch.utils._python_dispatch"].is_in_torch_dispatch_mode()
+        or torch._is_functional_tensor(x)  # noqa: SLF001 - it has no public name
+        or torch.autograd.forward_ad.unpack_dual(x).tangent is not None
     )
 
 

@@ -13,37 +13,22 @@ import sys
 from anysoftmax.admission import Admitted, in_working_dtype
 from anysoftmax.arrays import Array
 from anysoftmax.errors import KernelError
+from anysoftmax.operations import Computation
 
 
-def torch_softmax(a: Admitted, _: Array | None) -> Array:
-    """Call ``torch.softmax``."""
-    return a.xp.softmax(_logits(a), dim=_only_axis(a))
+def compute_by_torch(operation: Computation, a: Admitted, _: Array | None) -> Array:
+    """Call PyTorch's function of the operation's name."""
+    x = _logits(a)
+    if operation.reduces:
+        return a.xp.logsumexp(x, dim=a.axes, keepdim=True)
+    return getattr(a.xp, operation.name)(x, dim=_only_axis(a))
 
 
-def torch_log_softmax(a: Admitted, _: Array | None) -> Array:
-    """Call ``torch.log_softmax``."""
-    return a.xp.log_softmax(_logits(a), dim=_only_axis(a))
-
-
-def torch_logsumexp(a: Admitted, _: Array | None) -> Array:
-    """Call ``torch.logsumexp``."""
-    return a.xp.logsumexp(_logits(a), dim=a.axes, keepdim=True)
-
-
-def jax_softmax(a: Admitted, _: Array | None) -> Array:
-    """Call ``jax.nn.softmax``."""
-    return sys.modules["jax"].nn.softmax(_logits(a), axis=a.axes, where=a.where)
-
-
-def jax_log_softmax(a: Admitted, _: Array | None) -> Array:
-    """Call ``jax.nn.log_softmax``."""
-    return sys.modules["jax"].nn.log_softmax(_logits(a), axis=a.axes, where=a.where)
-
-
-def jax_logsumexp(a: Admitted, _: Array | None) -> Array:
-    """Call ``jax.nn.logsumexp``."""
-    nn = sys.modules["jax"].nn
-    return nn.logsumexp(_logits(a), axis=a.axes, where=a.where, keepdims=True)
+def compute_by_jax(operation: Computation, a: Admitted, _: Array | None) -> Array:
+    """Call the function of the operation's name in ``jax.nn``."""
+    function = getattr(sys.modules["jax"].nn, operation.name)
+    kept = {"keepdims": True} if operation.reduces else {}
+    return function(_logits(a), axis=a.axes, where=a.where, **kept)
 
 
 def _logits(a: Admitted) -> Array:

@@ -18,12 +18,12 @@ NAMES = ("auto", "reference", "numba", "native")
 
 
 class Kernel(NamedTuple):
-    """A function that computes one operation for the arrays of one library.
+    """A function that computes an operation for the arrays of one library.
 
-    `function` is where it is: it takes the admitted arguments and `out`, and raises `KernelError`
-    at once if it is not able to serve them. `needs` is the package and the extra of that name that
-    it stands on. "auto" chooses it from `automatic_from` logits on, or never if that is None; a
-    kernel of that name is chosen by nothing else.
+    `function` is where it is: it takes the operation, the admitted arguments and `out`, and raises
+    `KernelError` at once if it is not able to serve them; it may serve several rows. `needs` is the
+    package and the extra of that name that it stands on. "auto" chooses it from `automatic_from`
+    logits on, or never if that is None; a kernel of that name is chosen by nothing else.
     """
 
     name: str
@@ -57,38 +57,39 @@ class Kernel(NamedTuple):
 # From so many logits on, compiled kernels may be worth the seconds of their very first call.
 _MANY = 2**16
 
-_NUMPY = "anysoftmax.kernels.compiled.numpy_border"
-_TORCH = "anysoftmax.kernels.compiled.torch_border"
-_LENT = "anysoftmax.kernels.lent"
-_NATIVE = "anysoftmax.kernels.native"
+_NUMPY = "anysoftmax.kernels.compiled.numpy_border:compute"
+_TORCH = "anysoftmax.kernels.compiled.torch_border:compute"
+_LENT = "anysoftmax.kernels.lent:compute"
+_NATIVE_TORCH = "anysoftmax.kernels.native:compute_by_torch"
+_NATIVE_JAX = "anysoftmax.kernels.native:compute_by_jax"
 
 _DESCRIPTIONS = {"summary": "summary of slices (for cross_entropy)"}  # no function of that name
 
 TABLE = (
-    Kernel("numba", "softmax", "numpy", f"{_NUMPY}:softmax", "numba", _MANY),
-    Kernel("numba", "log_softmax", "numpy", f"{_NUMPY}:log_softmax", "numba", _MANY),
-    Kernel("numba", "logsumexp", "numpy", f"{_NUMPY}:logsumexp", "numba", _MANY),
-    Kernel("numba", "summary", "numpy", f"{_NUMPY}:summary", "numba", _MANY),
-    Kernel("numba", "cross_entropy_grad", "numpy", f"{_NUMPY}:cross_entropy_grad", "numba", _MANY),
-    Kernel("numba", "softmax", "torch", f"{_TORCH}:softmax", "numba", _MANY),
-    Kernel("numba", "log_softmax", "torch", f"{_TORCH}:log_softmax", "numba", _MANY),
-    Kernel("numba", "logsumexp", "torch", f"{_TORCH}:logsumexp", "numba", _MANY),
-    Kernel("numba", "summary", "torch", f"{_TORCH}:summary", "numba", _MANY),
-    Kernel("numba", "cross_entropy_grad", "torch", f"{_TORCH}:cross_entropy_grad", "numba", _MANY),
-    Kernel("auto", "softmax", "torch", f"{_LENT}:softmax", "torch", 0),
-    Kernel("auto", "log_softmax", "torch", f"{_LENT}:log_softmax", "torch", 0),
-    Kernel("auto", "logsumexp", "torch", f"{_LENT}:logsumexp", "torch", 0),
-    Kernel("auto", "summary", "torch", f"{_LENT}:summary", "torch", 0),
-    Kernel("auto", "entropy", "torch", f"{_LENT}:entropy", "torch", 0),
-    Kernel("auto", "softmax_vjp", "torch", f"{_LENT}:softmax_vjp", "torch", 0),
-    Kernel("auto", "log_softmax_vjp", "torch", f"{_LENT}:log_softmax_vjp", "torch", 0),
-    Kernel("auto", "cross_entropy_grad", "torch", f"{_LENT}:cross_entropy_grad", "torch", 0),
-    Kernel("native", "softmax", "torch", f"{_NATIVE}:torch_softmax", "torch"),
-    Kernel("native", "log_softmax", "torch", f"{_NATIVE}:torch_log_softmax", "torch"),
-    Kernel("native", "logsumexp", "torch", f"{_NATIVE}:torch_logsumexp", "torch"),
-    Kernel("native", "softmax", "jax", f"{_NATIVE}:jax_softmax", "jax"),
-    Kernel("native", "log_softmax", "jax", f"{_NATIVE}:jax_log_softmax", "jax"),
-    Kernel("native", "logsumexp", "jax", f"{_NATIVE}:jax_logsumexp", "jax"),
+    Kernel("numba", "softmax", "numpy", _NUMPY, "numba", _MANY),
+    Kernel("numba", "log_softmax", "numpy", _NUMPY, "numba", _MANY),
+    Kernel("numba", "logsumexp", "numpy", _NUMPY, "numba", _MANY),
+    Kernel("numba", "summary", "numpy", _NUMPY, "numba", _MANY),
+    Kernel("numba", "cross_entropy_grad", "numpy", _NUMPY, "numba", _MANY),
+    Kernel("numba", "softmax", "torch", _TORCH, "numba", _MANY),
+    Kernel("numba", "log_softmax", "torch", _TORCH, "numba", _MANY),
+    Kernel("numba", "logsumexp", "torch", _TORCH, "numba", _MANY),
+    Kernel("numba", "summary", "torch", _TORCH, "numba", _MANY),
+    Kernel("numba", "cross_entropy_grad", "torch", _TORCH, "numba", _MANY),
+    Kernel("auto", "softmax", "torch", _LENT, "torch", 0),
+    Kernel("auto", "log_softmax", "torch", _LENT, "torch", 0),
+    Kernel("auto", "logsumexp", "torch", _LENT, "torch", 0),
+    Kernel("auto", "summary", "torch", _LENT, "torch", 0),
+    Kernel("auto", "entropy", "torch", _LENT, "torch", 0),
+    Kernel("auto", "softmax_vjp", "torch", _LENT, "torch", 0),
+    Kernel("auto", "log_softmax_vjp", "torch", _LENT, "torch", 0),
+    Kernel("auto", "cross_entropy_grad", "torch", _LENT, "torch", 0),
+    Kernel("native", "softmax", "torch", _NATIVE_TORCH, "torch"),
+    Kernel("native", "log_softmax", "torch", _NATIVE_TORCH, "torch"),
+    Kernel("native", "logsumexp", "torch", _NATIVE_TORCH, "torch"),
+    Kernel("native", "softmax", "jax", _NATIVE_JAX, "jax"),
+    Kernel("native", "log_softmax", "jax", _NATIVE_JAX, "jax"),
+    Kernel("native", "logsumexp", "jax", _NATIVE_JAX, "jax"),
 )
 
 

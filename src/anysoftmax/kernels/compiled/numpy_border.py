@@ -11,66 +11,15 @@ from anysoftmax.admission import Admitted
 from anysoftmax.blocks import is_apart
 from anysoftmax.errors import KernelError
 from anysoftmax.kernels.compiled.evaluation import LIMITS, Task, evaluate
-from anysoftmax.operations import (
-    LABEL_PULL_BACK,
-    LOG_SOFTMAX,
-    LOGSUMEXP,
-    SOFTMAX,
-    SUMMARY,
-    Computation,
-)
+from anysoftmax.operations import Computation
 
-__all__ = [
-    "cross_entropy_grad",
-    "load",
-    "log_softmax",
-    "logsumexp",
-    "refuse",
-    "softmax",
-    "store",
-    "summary",
-]
+__all__ = ["compute", "load", "refuse", "store"]
 
 NumpyArray = np.ndarray[Any, Any]
 
 
-def softmax(a: Admitted, out: NumpyArray | None) -> NumpyArray:
-    """Compute softmax."""
-    return _run(SOFTMAX, a, out)
-
-
-def log_softmax(a: Admitted, out: NumpyArray | None) -> NumpyArray:
-    """Compute log-softmax."""
-    return _run(LOG_SOFTMAX, a, out)
-
-
-def logsumexp(a: Admitted, _: NumpyArray | None) -> NumpyArray:
-    """Compute log-sum-exp; the reduced axes stay as length 1."""
-    return _run(LOGSUMEXP, a, None)
-
-
-def summary(a: Admitted, _: NumpyArray | None) -> NumpyArray:
-    """Compute the peak and the rest."""
-    return _run(SUMMARY, a, None)
-
-
-def cross_entropy_grad(a: Admitted, _: NumpyArray | None) -> NumpyArray:
-    """Pull a derivative back through surprisals of labels."""
-    return _run(LABEL_PULL_BACK, a, None)
-
-
-def refuse(a: Admitted) -> None:
-    """Raise `KernelError` for requests that no compiled kernel serves."""
-    if a.weights is not None:
-        raise KernelError("the numba kernel takes no weights: use the reference")
-    if a.compensated:
-        raise KernelError(
-            "the numba kernel has no compensated sums, which the highest precision of float64"
-            " takes: use the reference"
-        )
-
-
-def _run(operation: Computation, a: Admitted, out: NumpyArray | None) -> NumpyArray:
+def compute(operation: Computation, a: Admitted, out: NumpyArray | None) -> NumpyArray:
+    """Compute an operation of NumPy arrays."""
     refuse(a)
     x, work = a.logits, np.dtype(a.work)
     if work not in LIMITS:
@@ -98,6 +47,17 @@ def _run(operation: Computation, a: Admitted, out: NumpyArray | None) -> NumpyAr
         out[...] = result
         return out
     return result
+
+
+def refuse(a: Admitted) -> None:
+    """Raise `KernelError` for requests that no compiled kernel serves."""
+    if a.weights is not None:
+        raise KernelError("the numba kernel takes no weights: use the reference")
+    if a.compensated:
+        raise KernelError(
+            "the numba kernel has no compensated sums, which the highest precision of float64"
+            " takes: use the reference"
+        )
 
 
 def load(dtype: np.dtype[Any], source: NumpyArray, target: NumpyArray) -> None:

@@ -18,16 +18,9 @@ from anysoftmax.kernels.compiled.evaluation import Task, evaluate
 from anysoftmax.kernels.compiled.gradients import pull_back
 from anysoftmax.kernels.compiled.numpy_border import refuse
 from anysoftmax.kernels.lent import is_watched
-from anysoftmax.operations import (
-    LABEL_PULL_BACK,
-    LOG_SOFTMAX,
-    LOGSUMEXP,
-    SOFTMAX,
-    SUMMARY,
-    Computation,
-)
+from anysoftmax.operations import SOFTMAX, Computation
 
-__all__ = ["cross_entropy_grad", "log_softmax", "logsumexp", "softmax", "summary"]
+__all__ = ["compute"]
 
 NumpyArray = np.ndarray[Any, Any]
 Tensor = Any
@@ -35,32 +28,8 @@ Tensor = Any
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
-def softmax(a: Admitted, out: Tensor | None) -> Tensor:
-    """Compute softmax."""
-    return _run(SOFTMAX, a, out)
-
-
-def log_softmax(a: Admitted, out: Tensor | None) -> Tensor:
-    """Compute log-softmax."""
-    return _run(LOG_SOFTMAX, a, out)
-
-
-def logsumexp(a: Admitted, _: Tensor | None) -> Tensor:
-    """Compute log-sum-exp; the reduced axes stay as length 1."""
-    return _run(LOGSUMEXP, a, None)
-
-
-def summary(a: Admitted, _: Tensor | None) -> Tensor:
-    """Compute the peak and the rest."""
-    return _run(SUMMARY, a, None)
-
-
-def cross_entropy_grad(a: Admitted, _: Tensor | None) -> Tensor:
-    """Pull a derivative back through surprisals of labels."""
-    return _run(LABEL_PULL_BACK, a, None)
-
-
-def _run(operation: Computation, a: Admitted, out: Tensor | None) -> Tensor:
+def compute(operation: Computation, a: Admitted, out: Tensor | None) -> Tensor:
+    """Compute an operation of tensors."""
     refuse(a)
     tensors = [c for c in (out, *(getattr(a, name) for name in recorded.PARTS)) if c is not None]
     if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():  # noqa: SLF001

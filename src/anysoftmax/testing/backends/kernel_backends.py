@@ -67,18 +67,17 @@ class _Watched:
 
     def __init__(self, row: Kernel, backend: _KernelBackend) -> None:
         self._function = row.load()
-        self._operation = row.operation
         self._backend = backend
 
     def load(self) -> Callable[..., Array]:
         """Return the kernel's function."""
         return self._call
 
-    def _call(self, a: Any, out: Array | None) -> Array:
+    def _call(self, operation: Any, a: Any, out: Array | None) -> Array:
         try:
-            result = self._function(a, out)
+            result = self._function(operation, a, out)
         except KernelError as refusal:
-            if not self._backend.excuses(self._operation, a):
+            if not self._backend.excuses(operation.name, a):
                 raise AssertionError("a kernel refuses what it should serve") from refusal
             raise
         self._backend.served += 1
