@@ -45,7 +45,7 @@ def surprisals_of_labels(a: Admitted, labels: Array) -> Array:
     if is_traced(a.logits, a.temperature):
         return SURPRISAL(a._replace(labels=labels))
     if not is_differentiated(a.logits, a.temperature):
-        return _by_summary(a._replace(labels=labels))
+        return _by_summary(a, labels)
     if is_differentiated(a.temperature):
         return pick(a.xp, surprisals(a), labels, a.axes)
     return _with_pull_back(a, labels)
@@ -64,25 +64,26 @@ def _with_pull_back(a: Admitted, labels: Array) -> Array:
     """Return the labels' surprisals of logits that PyTorch records."""
     bare = a._replace(logits=None, where=None, temperature=None)
 
-    def arguments(x: Array, labels: Array, *others: Array | None) -> Admitted:
+    def arguments(x: Array, labels: Array, *others: Array | None) -> tuple[Admitted, Array]:
         where, temperature = others
-        return bare._replace(logits=x, labels=labels, where=where, temperature=temperature)
+        return bare._replace(logits=x, where=where, temperature=temperature), labels
 
     def steps(*given: Any) -> Array:
-        b = arguments(*given)
-        return pick(b.xp, surprisals(b), b.labels, b.axes)
+        b, labels = arguments(*given)
+        return pick(b.xp, surprisals(b), labels, b.axes)
 
     return with_pull_back(
         a.logits,
         (labels, a.where, a.temperature),
-        lambda *given: _by_summary(arguments(*given)),
-        lambda y, g, *given: derivatives_of_labels(b := arguments(*given), b.labels, g),
+        lambda *given: _by_summary(*arguments(*given)),
+        lambda y, g, *given: derivatives_of_labels(*arguments(*given), g),
         steps,
     )
 
 
-def _by_summary(a: Admitted) -> Array:
-    summary = compute(SUMMARY, a._replace(labels=None))
+def _by_summary(a: Admitted, labels: Array) -> Array:
+    summary = compute(SUMMARY, a)
     before = (slice(None),) * a.axes[0]
     peak, rest = (summary[(*before, slice(i, i + 1), ...)] for i in (0, 1))
+    a = a._replace(labels=labels)
     return surprisal(a, peak, rest, ordinary=fold.is_ordinary(a, peak))
