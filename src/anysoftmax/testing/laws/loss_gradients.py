@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,18 @@ def _differentiable(backend: Backend) -> bool:
     return backend.differentiable
 
 
+def _to_differentiate(backend: Backend, families: Sequence[str]) -> st.SearchStrategy[Case]:
+    """Draw masked logits of one shape, for which functions are compiled once."""
+    return cases(
+        backend,
+        families=families,
+        dtypes=_wide(backend),
+        shapes=[(SHAPE, -1)],
+        temperatures=TEMPERATURES,
+        masks=True,
+    )
+
+
 def _wide(backend: Backend) -> list[str]:
     return [name for name in backend.dtypes if not FORMATS[name].is_16_bit]
 
@@ -68,14 +81,7 @@ def cross_entropy_gradient(backend: Backend, functions: Any) -> None:
 @law(fault="a derivative of cross_entropy is inaccurate or missing", applies=_differentiable)
 def cross_entropy_derivatives(backend: Backend, functions: Any) -> None:
     """Judge derivatives by logits, temperature, probabilities and weights."""
-    drawn = cases(
-        backend,
-        families=FAMILIES,
-        dtypes=_wide(backend),
-        shapes=[(SHAPE, -1)],
-        temperatures=TEMPERATURES,
-        masks=True,
-    )
+    drawn = _to_differentiate(backend, FAMILIES)
     # A weight of 0 takes its sample out: the loss has no derivative by it. A loss that is infinite
     # has none either, except by the logits, and another law is about those.
     targets = with_targets(drawn, backend, least_weight=0.25, strays=False)
@@ -124,14 +130,7 @@ def cross_entropy_derivatives(backend: Backend, functions: Any) -> None:
 @law(fault="a derivative of the entropy is inaccurate", applies=_differentiable)
 def entropy_derivatives(backend: Backend, functions: Any) -> None:
     """Judge derivatives by logits and temperature."""
-    drawn = cases(
-        backend,
-        families=FAMILIES,
-        dtypes=_wide(backend),
-        shapes=[(SHAPE, -1)],
-        temperatures=TEMPERATURES,
-        masks=True,
-    )
+    drawn = _to_differentiate(backend, FAMILIES)
 
     @examples(backend, drawn, st.integers(1, 8))
     def holds(case: Case, step: int) -> None:
@@ -148,14 +147,7 @@ def entropy_derivatives(backend: Backend, functions: Any) -> None:
 @law(fault="a derivative of the divergence is inaccurate", applies=_differentiable)
 def divergence_derivatives(backend: Backend, functions: Any) -> None:
     """Judge derivatives by both logits and by the temperature, where the divergence is finite."""
-    drawn = cases(
-        backend,
-        families=FAMILIES[:-1],
-        dtypes=_wide(backend),
-        shapes=[(SHAPE, -1)],
-        temperatures=TEMPERATURES,
-        masks=True,
-    )
+    drawn = _to_differentiate(backend, FAMILIES[:-1])
 
     @examples(backend, with_second_logits(drawn), st.integers(1, 8))
     def holds(case: Case, step: int) -> None:
