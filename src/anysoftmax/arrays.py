@@ -100,6 +100,11 @@ def default_float(xp: Namespace, x: Array) -> DType:
     return info.default_dtypes(**_place(xp, x))["real floating"]
 
 
+def widest(xp: Namespace, x: Array, otherwise: DType) -> DType:
+    """Return float64 where `x` is from a library that has it, else the other dtype."""
+    return xp.float64 if has_float64(xp, x) else otherwise
+
+
 def default_integer(xp: Namespace, x: Array) -> DType:
     """Return the dtype that the library gives to integers where `x` lies."""
     if is_torch(x):
@@ -179,6 +184,20 @@ def concrete(x: Array) -> Array | None:
     if is_torch(x):
         return None if is_compiling(x) else x.detach()
     return x if array_namespace(x).__name__ in CONCRETE else None
+
+
+def at_hand(x: Array) -> Array:
+    """Return an array whose values are there: a lazy one is computed."""
+    return x.compute() if hasattr(x, "compute") else x
+
+
+def kept(*arrays: Array) -> tuple[Array, ...]:
+    """Return arrays that are not computed again each time they are used, where a library can."""
+    if not hasattr(arrays[0], "persist"):
+        return arrays
+    # Together: what they share is computed once.
+    kept_ones: tuple[Array, ...] = sys.modules["dask"].persist(*arrays)
+    return kept_ones
 
 
 def as_array(x: Array) -> Array:

@@ -65,9 +65,18 @@ def holds_everywhere(condition: Array) -> Array:
 
 def either(condition: Any, first: Callable[[], Any], second: Callable[[], Any]) -> Any:
     """Call the first function if a condition holds, else the second; XLA chooses when it runs."""
-    if isinstance(condition, bool):
-        return first() if condition else second()
-    return sys.modules["jax"].lax.cond(condition, first, second)
+    if is_traced(condition):
+        return sys.modules["jax"].lax.cond(condition, first, second)
+    return first() if condition else second()
+
+
+def repeat(goes_on: Callable[[Any], Any], advance: Callable[[Any], Any], state: Any) -> Any:
+    """Advance a state, a tuple of arrays, for as long as it goes on; XLA finds out when it runs."""
+    if is_traced(*state):
+        return sys.modules["jax"].lax.while_loop(goes_on, advance, state)
+    while goes_on(state):
+        state = advance(state)
+    return state
 
 
 def derived(

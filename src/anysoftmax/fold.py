@@ -226,11 +226,32 @@ def finish(a: Admitted, s: Slices, rest: Array) -> Array:
 
 def terms_of_surprise(a: Admitted, s: Slices) -> Array:
     """Add up the exponentials of each slice times their z, which is 0 or less."""
-    xp, z, e = a.xp, s.shifted, s.exponentials
-    # An exponential of 0 counts 0, though its z may be -inf.
-    memory = into(s.room.shifted)
-    finite = xp.maximum(z, DEEPEST, **memory) if s.ordinary else xp.where(e == 0, 0.0, z)
-    return stable_sum(xp, xp.multiply(e, finite, **memory), a.axes)
+    terms = a.xp.multiply(s.exponentials, _finite(a, s), **into(s.room.shifted))
+    return stable_sum(a.xp, terms, a.axes)
+
+
+def terms_of_moments(a: Admitted, s: Slices) -> tuple[Array, Array, Array]:
+    """Add up the exponentials of each slice, and these times z, and times its square."""
+    xp = a.xp
+    total, z = total_of(a, s), _finite(a, s)
+    once = xp.multiply(s.exponentials, z, **into(s.room.exponentials))
+    twice = xp.multiply(once, z, **into(s.room.shifted))
+    return total, stable_sum(xp, once, a.axes), stable_sum(xp, twice, a.axes)
+
+
+def moments(a: Admitted, total: Array, once: Array, twice: Array) -> tuple[Array, Array]:
+    """Return the mean and the variance of z under the shares of each slice, 0 of nothing."""
+    xp = a.xp
+    total = xp.where(total == 0, 1.0, total)
+    mean = once / total
+    return mean, xp.maximum(twice / total - mean * mean, xp.zeros_like(mean))
+
+
+def _finite(a: Admitted, s: Slices) -> Array:
+    """Return z, finite where its exponential is 0: there it counts 0, though it may be -inf."""
+    if s.ordinary:
+        return a.xp.maximum(s.shifted, DEEPEST, **into(s.room.shifted))
+    return a.xp.where(s.exponentials == 0, 0.0, s.shifted)
 
 
 def variable_of(a: Admitted, peak: Array) -> Array:

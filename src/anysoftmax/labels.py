@@ -13,8 +13,9 @@ from anysoftmax.indexing import pick
 
 def surprisal(a: Admitted, peak: Array, rest: Array, *, ordinary: bool | Array) -> Array:
     """Return the surprisal of each slice's label, given the summary of the slice."""
-    chosen = fold.participants(_chosen(a))
-    slices = fold.lift(chosen, peak, NO_ROOM, ordinary=ordinary, invariant=True)
+    chosen = chosen_of(a)
+    known = isinstance(ordinary, bool) and ordinary  # so few logits are worth no choice of XLA's
+    slices = fold.lift(chosen, peak, NO_ROOM, ordinary=known, invariant=True)
     return infinite_without(a.xp, fold.log_shares(chosen, slices, rest), peak)
 
 
@@ -25,13 +26,14 @@ def infinite_without(xp: Namespace, y: Array, peak: Array) -> Array:
 
 def is_present(a: Admitted) -> Array:
     """Tell which labels take part in their slices."""
-    return fold.participants(_chosen(a)).logits != -math.inf
+    return chosen_of(a).logits != -math.inf
 
 
-def _chosen(a: Admitted) -> Admitted:
-    """Return the logits and the mask of the labels alone."""
+def chosen_of(a: Admitted) -> Admitted:
+    """Return the logits of the labels alone, in the dtype of the work, -inf if masked."""
     where = a.where
     if where is not None:
         where = spread(a.xp, where, a.logits)
         where = pick(a.xp, where, a.labels, a.axes, constant=True)
-    return a._replace(logits=pick(a.xp, a.logits, a.labels, a.axes, constant=True), where=where)
+    logits = pick(a.xp, a.logits, a.labels, a.axes, constant=True)
+    return fold.participants(a._replace(logits=logits, where=where))

@@ -69,7 +69,15 @@ class Operation(NamedTuple):
         peak = self.peak_of(a)
         if self.tangent is not None and is_traced(a.logits, a.temperature, peak):
             return self._by_rule(a, peak, self.tangent)
-        slices = self.lift(a, peak, room, ordinary=fold.is_ordinary(a, peak))
+        ordinary = fold.is_ordinary(a, peak)
+        return either(
+            ordinary,
+            partial(self._step_by_step, a, peak, room, ordinary=True),
+            partial(self._step_by_step, a, peak, room, ordinary=False),
+        )
+
+    def _step_by_step(self, a: Admitted, peak: Array, room: Room, *, ordinary: bool) -> Array:
+        slices = self.lift(a, peak, room, ordinary=ordinary)
         return self.conclude(a, slices, *self.add_up(a, slices))
 
     def _by_rule(self, a: Admitted, peak: Array, tangent: Tangent) -> Array:
@@ -185,6 +193,11 @@ def _conclude_entropy(
     return fold.entropy(a, s, fold.rest_of(a, others, winners), surprise)
 
 
+def _conclude_moments(a: Admitted, _: Slices, *sums: Array) -> Array:
+    moments = a.xp.concat(fold.moments(a, *sums), axis=a.axes[0])
+    return moments if moments.dtype == a.dtype else a.xp.astype(moments, a.dtype)
+
+
 def _conclude_surprisal(a: Admitted, s: Slices, others: Array, winners: Array) -> Array:
     return surprisal(a, s.peak, fold.rest_of(a, others, winners), ordinary=s.ordinary)
 
@@ -264,6 +277,18 @@ ENTROPY = Operation(
     rereads_shifted=True,
     of_nothing=0.0,
     tangent=_tangent_of_entropy,
+)
+MOMENTS = Operation(
+    "moments",
+    fold.peak_of,
+    fold.peak_among,
+    partial(fold.lift, invariant=True),
+    fold.terms_of_moments,
+    _conclude_moments,
+    lambda a, total, *_: total,
+    final_step=None,
+    length=2,
+    rereads_shifted=True,
 )
 SOFTMAX_PULL_BACK = PullBack("softmax_vjp", _pull_back_softmax)
 LOG_SOFTMAX_PULL_BACK = PullBack("log_softmax_vjp", _pull_back_log_softmax)

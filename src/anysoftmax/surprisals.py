@@ -81,9 +81,18 @@ def _with_pull_back(a: Admitted, labels: Array) -> Array:
     )
 
 
+def summary_of(a: Admitted) -> tuple[Array, Array]:
+    """Return the peak of each slice, along one axis, and what its exponentials add to that."""
+    return parts_of(compute(SUMMARY, a), a.axes[0])
+
+
+def parts_of(x: Array, axis: int) -> tuple[Array, Array]:
+    """Return the two things that an operation says of each slice, side by side along an axis."""
+    before = (slice(None),) * axis
+    return x[(*before, slice(0, 1), ...)], x[(*before, slice(1, 2), ...)]
+
+
 def _by_summary(a: Admitted, labels: Array) -> Array:
-    summary = compute(SUMMARY, a)
-    before = (slice(None),) * a.axes[0]
-    peak, rest = (summary[(*before, slice(i, i + 1), ...)] for i in (0, 1))
+    peak, rest = summary_of(a)
     a = a._replace(labels=labels)
     return surprisal(a, peak, rest, ordinary=fold.is_ordinary(a, peak))

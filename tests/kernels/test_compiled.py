@@ -16,7 +16,7 @@ import pytest
 import anysoftmax as asm
 from anysoftmax import dispatch, kernels
 from anysoftmax.admission import admit
-from anysoftmax.operations import SUMMARY
+from anysoftmax.operations import MOMENTS, SUMMARY
 from anysoftmax.testing import backends, laws
 
 pytest.importorskip("numba")
@@ -24,6 +24,7 @@ pytest.importorskip("numba")
 from anysoftmax.kernels.compiled import evaluation, walks
 
 FUNCTIONS = ("softmax", "log_softmax", "logsumexp")
+PARTS = {"moments": MOMENTS, "summary": SUMMARY}
 BOUND = 8 * 2**20
 
 
@@ -34,9 +35,9 @@ def by_numba() -> Iterator[None]:
 
 
 def compute(name: str, x: Any, **options: Any) -> Any:
-    """Call a public function, or compute a summary, which is a part of some."""
-    if name == "summary":
-        return dispatch.compute(SUMMARY, admit(x, **options))
+    """Call a public function, or compute what is a part of some."""
+    if name in PARTS:
+        return dispatch.compute(PARTS[name], admit(x, **options))
     return getattr(asm, name)(x, **options)
 
 
@@ -111,6 +112,24 @@ def test_summaries_of_copies(shape: tuple[int, ...], axis: int, arrange: Any) ->
     got = compute("summary", x, axis=axis, where=where)
     expected = reference("summary", x, axis=axis, where=where)
     np.testing.assert_allclose(got, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [((40, 300), 1), ((300, 40), 0), ((1000, 7), 1), ((4, 9, 50), 1), ((3, 5000), 1)],
+)
+@pytest.mark.parametrize("masked", [False, True])
+def test_moments(shape: tuple[int, ...], axis: int, dtype: str, masked: bool, taken: Any) -> None:
+    x = logits(*shape, dtype=dtype)
+    x[0, 0], x[0, 1], x[1, 2] = -np.inf, -1e30, np.nan
+    where = np.random.default_rng(0).random(shape) < 0.9 if masked else None
+    options = {"axis": axis, "where": where, "temperature": 1.7}
+    got = compute("moments", x, **options)
+    assert {walk for walk, _ in taken} == {"ROWS"}
+    expected = reference("moments", x.astype(np.float64), **options)
+    assert got.dtype == dtype
+    np.testing.assert_allclose(got, expected, rtol=64 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("function", ["softmax", "log_softmax"])

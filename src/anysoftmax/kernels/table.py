@@ -63,24 +63,30 @@ _LENT = "anysoftmax.kernels.lent:compute"
 _NATIVE_TORCH = "anysoftmax.kernels.native:compute_by_torch"
 _NATIVE_JAX = "anysoftmax.kernels.native:compute_by_jax"
 
-_DESCRIPTIONS = {"summary": "summary of slices (for cross_entropy)"}  # no function of that name
+_DESCRIPTIONS = {  # no functions of these names
+    "moments": "mean and variance of slices (for fit_temperature)",
+    "summary": "summary of slices (for cross_entropy)",
+}
 
 TABLE = (
     Kernel("numba", "softmax", "numpy", _NUMPY, "numba", _MANY),
     Kernel("numba", "log_softmax", "numpy", _NUMPY, "numba", _MANY),
     Kernel("numba", "logsumexp", "numpy", _NUMPY, "numba", _MANY),
     Kernel("numba", "summary", "numpy", _NUMPY, "numba", _MANY),
+    Kernel("numba", "moments", "numpy", _NUMPY, "numba", _MANY),
     Kernel("numba", "cross_entropy_grad", "numpy", _NUMPY, "numba", _MANY),
     Kernel("numba", "softmax", "torch", _TORCH, "numba", _MANY),
     Kernel("numba", "log_softmax", "torch", _TORCH, "numba", _MANY),
     Kernel("numba", "logsumexp", "torch", _TORCH, "numba", _MANY),
     Kernel("numba", "summary", "torch", _TORCH, "numba", _MANY),
+    Kernel("numba", "moments", "torch", _TORCH, "numba", _MANY),
     Kernel("numba", "cross_entropy_grad", "torch", _TORCH, "numba", _MANY),
     Kernel("auto", "softmax", "torch", _LENT, "torch", 0),
     Kernel("auto", "log_softmax", "torch", _LENT, "torch", 0),
     Kernel("auto", "logsumexp", "torch", _LENT, "torch", 0),
     Kernel("auto", "summary", "torch", _LENT, "torch", 0),
     Kernel("auto", "entropy", "torch", _LENT, "torch", 0),
+    Kernel("auto", "moments", "torch", _LENT, "torch", 0),
     Kernel("auto", "softmax_vjp", "torch", _LENT, "torch", 0),
     Kernel("auto", "log_softmax_vjp", "torch", _LENT, "torch", 0),
     Kernel("auto", "cross_entropy_grad", "torch", _LENT, "torch", 0),

@@ -78,7 +78,7 @@ def evaluate(task: Task) -> int:
     if task.where is None and task.x.dtype == task.out.dtype == task.work:
         given = View(task.x, task.out, task.temperature, task.labels, task.cotangent)
         seen = view(given, task.axes)
-        if seen is not None and not _fits(_choose(seen), seen):
+        if seen is not None and not _fits(_choose(task.walked, seen), seen):
             seen = None
     return _evaluate_tiles(task) if seen is None else _evaluate_blocks(task, seen)
 
@@ -171,8 +171,10 @@ def _tile(
     return memory.reshape(1, math.prod(depths), -1), shaped
 
 
-def _choose(seen: View) -> Any:
+def _choose(operation: Computation, seen: View) -> Any:
     """Return the table of walks that suits a layout."""
+    if operation.name not in walks.COLUMNS:
+        return walks.ROWS
     x, out = seen.x, seen.out
     _, classes, inner = x.shape
     size = x.itemsize
@@ -197,7 +199,7 @@ def _row_memory(seen: View) -> int:
 def _walk(task: Task, seen: View, hidden: NumpyArray | None) -> int:
     """Compute slices that a walk can reach, the special ones by the operation itself."""
     outer, classes, inner = seen.x.shape
-    table = _choose(seen)
+    table = _choose(task.walked, seen)
     special = np.empty(outer * inner, np.uint8)
     at_once = seen.labels is not None and table is walks.ROWS and not _row_memory(seen)
     if at_once:

@@ -1,4 +1,4 @@
-"""One slice whose logits lie side by side: softmax, log_softmax, logsumexp and summary of it.
+"""One slice whose logits lie side by side: softmax, log_softmax, logsumexp, summary, moments.
 
 Each function takes the logits, a place for the result (which may be the logits'), the temperature
 or None, and the size from which a peak is not calm. It returns whether the slice was ordinary; if
@@ -25,9 +25,16 @@ from anysoftmax.kernels.compiled.arithmetic import (
     shifted,
 )
 from anysoftmax.kernels.compiled.elementary import exp, log1p
-from anysoftmax.kernels.compiled.instructions import fused, one, select, zero
+from anysoftmax.kernels.compiled.instructions import fused, larger, one, select, zero
 
-__all__ = ["log_softmax_row", "logsumexp_row", "softmax_row", "sum_exponentials", "summary_row"]
+__all__ = [
+    "log_softmax_row",
+    "logsumexp_row",
+    "moments_row",
+    "softmax_row",
+    "sum_exponentials",
+    "summary_row",
+]
 
 BLOCK = 1024  # bytes: four terms for each place of LLVM's four vectors of up to 64 bytes
 LONG_BLOCK = 2048  # where a logarithm follows, which the error of eight terms hardly moves
@@ -81,6 +88,26 @@ def summary_row(x, out, t, limit):
 
 
 @njit(**INLINE)
+def moments_row(x, out, t, limit):
+    """Write the mean and the variance of a slice's z under its shares into two places of `out`."""
+    peak = largest(x)
+    if not is_calm(peak, t, limit):
+        return False
+    total = once = twice = lost = lost_once = lost_twice = zero(peak)
+    block = BLOCK // x.itemsize
+    for low in range(0, x.shape[0], block):
+        part, part_once, part_twice = _sum_moments(x[low : low + block], peak, t)
+        total, lost = add_carrying(total, lost, part)
+        once, lost_once = add_carrying(once, lost_once, part_once)
+        twice, lost_twice = add_carrying(twice, lost_twice, part_twice)
+    total += lost
+    mean = (once + lost_once) / total
+    out[0] = mean
+    out[1] = larger((twice + lost_twice) / total - mean * mean, zero(mean))
+    return True
+
+
+@njit(**INLINE)
 def sum_exponentials(x, out, peak, t):
     """Write the exponentials of a slice; return their sum and what it lost."""
     in_place = x.ctypes.data == out.ctypes.data
@@ -127,6 +154,19 @@ def _sum_exponentials(x, peak, t):
         total += select(wins, zero(e), e)
         ones += select(wins, one(e), zero(e))
     return total, ones
+
+
+@njit(**REORDER)
+def _sum_moments(x, peak, t):
+    total = once = twice = zero(peak)
+    for i in range(x.shape[0]):
+        z = shifted(x[i], peak, t)
+        e = exp(z)
+        term = select(e == zero(e), zero(e), e * z)  # z may be -inf there
+        total += e
+        once += term
+        twice += select(e == zero(e), zero(e), term * z)
+    return total, once, twice
 
 
 @njit(**INLINE)

@@ -267,6 +267,7 @@ ROWS = {
     "log_softmax": bind(by_rows, rows.log_softmax_row),
     "logsumexp": bind(by_rows, rows.logsumexp_row),
     "summary": bind(by_rows, rows.summary_row),
+    "moments": bind(by_rows, rows.moments_row),
 }
 COLUMNS = {
     "softmax": bind(by_columns, columns.softmax_tile),
