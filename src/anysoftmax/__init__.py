@@ -21,6 +21,7 @@ from anysoftmax.softmax import log_softmax, softmax
 from anysoftmax.threads import workers
 
 if TYPE_CHECKING:
+    from anysoftmax import calibration
     from anysoftmax.divergence import entropy, kl_divergence
     from anysoftmax.explanation import explain
     from anysoftmax.gradients import log_softmax_vjp, softmax_vjp
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AxisError",
     "KernelError",
+    "calibration",
     "cross_entropy",
     "cross_entropy_grad",
     "entropy",
@@ -59,8 +61,8 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "testing":  # it needs Hypothesis and mpmath
-        return import_module("anysoftmax.testing")
+    if name in {"calibration", "testing"}:
+        return import_module(f"anysoftmax.{name}")
     if name not in _LATER:
         raise AttributeError(f"module 'anysoftmax' has no attribute {name!r}")
     found = globals()[name] = getattr(import_module(f"anysoftmax.{_LATER[name]}"), name)

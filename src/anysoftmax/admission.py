@@ -213,7 +213,7 @@ def admit_numpy(x: Any, name: str) -> Array:
     import numpy as np
 
     if isinstance(x, np.ma.MaskedArray):
-        option = "sample_weights" if name == "targets" else "where"
+        option = "sample_weights" if name in {"labels", "probs", "targets"} else "where"
         raise TypeError(
             f"{name} must be a plain array, without a mask of its own: got {describe(x)};"
             f" pass x.data, and {option}=~x.mask to leave out what is masked"

@@ -81,20 +81,26 @@ def weighed(xp: Namespace, weights: Array | None, values: Array) -> Array:
 
 
 def admit_targets(
-    a: Admitted, targets: Any, class_weights: Any, sample_weights: Any, label_smoothing: Any
+    a: Admitted,
+    targets: Any,
+    class_weights: Any,
+    sample_weights: Any,
+    label_smoothing: Any,
+    *,
+    name: str = "targets",
 ) -> Targets:
     """Check the targets of admitted logits and bring them into one form."""
     xp = a.xp
     of_slices = None if sample_weights is None else _admit_sample_weights(a, sample_weights)
     of_classes = None if class_weights is None else _admit_class_weights(a, class_weights)
     smoothing = _admit_smoothing(a, label_smoothing)
-    given = admit_array(targets, "targets")
+    given = admit_array(targets, name)
     if not is_integral(array_namespace(given), given.dtype):
         probabilities = _admit_probabilities(a, targets, given)
         of_slices = None if of_slices is None else _as_slices(a, of_slices)
         return Targets(None, probabilities, of_classes, None, of_slices, smoothing)
 
-    labels, valid = _admit_labels(a, targets, given, sample_weights, of_slices)
+    labels, valid = _admit_labels(a, targets, given, sample_weights, of_slices, name=name)
     labels = _as_slices(a, labels)
     of_slices = None if of_slices is None else _as_slices(a, of_slices)
     of_labels = None
@@ -107,6 +113,17 @@ def admit_targets(
         missing = missing if of_slices is None else missing & (of_slices != 0)
         of_labels = xp.where(missing, math.nan, of_labels)
     return Targets(labels, None, of_classes, of_labels, of_slices, smoothing)
+
+
+def admit_labels(a: Admitted, labels: Any, sample_weights: Any) -> Targets:
+    """Check labels of admitted logits, where probabilities would not do."""
+    given = admit_array(labels, "labels")
+    if not is_integral(array_namespace(given), given.dtype):
+        raise TypeError(
+            f"labels must be class numbers, of an integer dtype: got {describe(labels)};"
+            " take the argmax of one-hot rows, and cast numbers that came as floating ones"
+        )
+    return admit_targets(a, labels, None, sample_weights, 0.0, name="labels")
 
 
 def _admit_probabilities(a: Admitted, targets: Any, given: Array) -> Array:
@@ -126,7 +143,13 @@ def _admit_probabilities(a: Admitted, targets: Any, given: Array) -> Array:
 
 
 def _admit_labels(
-    a: Admitted, targets: Any, given: Array, sample_weights: Any, of_slices: Array | None
+    a: Admitted,
+    targets: Any,
+    given: Array,
+    sample_weights: Any,
+    of_slices: Array | None,
+    *,
+    name: str,
 ) -> tuple[Array, Array | None]:
     """Return labels within the range of classes, and which were so, None if all are known to be."""
     xp = a.xp
@@ -137,11 +160,11 @@ def _admit_labels(
         given = constant(
             xp, array_namespace(read).where(outside, -1, read).tolist(), dtype, a.logits
         )
-    labels = admit_companion(xp, "targets", given, a.logits)
+    labels = admit_companion(xp, name, given, a.logits)
     meaning = "one class number a slice of the logits"
     if tuple(labels.shape) == tuple(a.logits.shape):
         meaning += " (one-hot rows must be of a floating dtype)"
-    _require_shape(labels, _slices(a), meaning)
+    _require_shape(labels, _slices(a), meaning, name)
     count = math.prod([a.logits.shape[i] for i in a.axes])
 
     # Numbers in a list are known even where the library makes traced or lazy arrays of them.

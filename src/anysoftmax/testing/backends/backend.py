@@ -130,6 +130,10 @@ class Backend(ABC):
     def array(self, values: Any, *, dtype: str | None = None, layout: str = "C") -> Array:
         """Return `values` as an array of the library, in their own dtype unless one is named."""
 
+    def open_array(self, values: Any, *, dtype: str | None = None, layout: str = "C") -> Array:
+        """Return an array whose values a function may ask for, which laziness else forbids."""
+        return self.array(values, dtype=dtype, layout=layout)
+
     @abstractmethod
     def to_numpy(self, array: Array) -> NumpyArray:
         """Return the values of an array of the library, computing them if it is lazy."""

@@ -27,11 +27,11 @@ class CubedBackend(Backend):
 
     def array(self, values: Any, *, dtype: str | None = None, layout: str = "C") -> Array:
         """Return a Cubed array of one chunk, or of two along each axis."""
-        import cubed
+        return self._cut(values, dtype, layout, self._refusing_spec())
 
-        numbers = self._arranged(values, dtype, "C")
-        chunks = tuple(-(-n // 2) if layout == "halves" and n > 1 else n for n in numbers.shape)
-        return cubed.from_array(numbers, chunks=chunks, spec=self._refusing_spec())
+    def open_array(self, values: Any, *, dtype: str | None = None, layout: str = "C") -> Array:
+        """Return such an array that may be computed."""
+        return self._cut(values, dtype, layout, None)
 
     def to_numpy(self, array: Array) -> NumpyArray:
         """Compute the array in this thread."""
@@ -59,6 +59,13 @@ class CubedBackend(Backend):
         """Call the function; its arrays carry an executor that refuses to compute."""
         self.placeholders_seen += sum(self.owns(a) for a in (*arrays, *placeholders.values()))
         return function(*arrays, **placeholders, **options)
+
+    def _cut(self, values: Any, dtype: str | None, layout: str, spec: Any) -> Array:
+        import cubed
+
+        numbers = self._arranged(values, dtype, "C")
+        chunks = tuple(-(-n // 2) if layout == "halves" and n > 1 else n for n in numbers.shape)
+        return cubed.from_array(numbers, chunks=chunks, spec=spec)
 
     def _refusing_spec(self) -> Any:
         """Return one specification for all arrays: Cubed combines only those with the same."""

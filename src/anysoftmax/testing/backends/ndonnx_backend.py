@@ -38,6 +38,12 @@ class NdonnxBackend(Backend):
         self._fed.append((placeholder, numbers))
         return placeholder
 
+    def open_array(self, values: Any, *, dtype: str | None = None, layout: str = "C") -> Array:
+        """Return an array of numbers that are a part of the model."""
+        import ndonnx
+
+        return ndonnx.asarray(self._arranged(values, dtype, layout))
+
     def to_numpy(self, array: Array) -> NumpyArray:
         """Build the model that computes an array and run it."""
         import ndonnx
