@@ -19,7 +19,7 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-EXTRAS = "cli,dask,jax,numba,testing,torch"
+EXTRAS = "cli,dask,jax,numba,plot,testing,torch"
 ASV_CONFIG = ("--config", "benchmarks/asv.conf.json")
 
 # What `bench-compare` looks at by itself: which benchmarks, and by what factor a figure may grow.
@@ -31,6 +31,7 @@ GATES = (
     (r"^throughput\.Ratio\..*, '(numpy|numpy-numba)', 'float32', (10|1000), -1\)", "1.25"),
     (r"^throughput\.Ratio\..*, '(torch|jax-jit|jax-jit-grad)', 'float32', 1000, -1\)", "1.25"),
     (r"^cross_entropy\.Ratio\..*'float32', (10|1000)\)", "1.25"),
+    (r"^calibration\.Ratio\..*'numpy, scikit-learn', \(10000, 100\)\)", "1.25"),
     (r"^overhead\.Ratio\..*'numpy'\)", "1.25"),
 )
 
