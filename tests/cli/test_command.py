@@ -19,9 +19,9 @@ def test_version(command):
     assert (outcome.status, outcome.out) == (0, f"anysoftmax {version('anysoftmax')}\n")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["explain", "--help"], ["apply", "--help"]])
-def test_help_goes_to_standard_output(command, arguments):
-    outcome = command(*arguments)
+@pytest.mark.parametrize("name", [None, "explain", "apply", "fit-temperature", "report"])
+def test_help_goes_to_standard_output(command, name):
+    outcome = command(*[name] if name else [], "--help")
     assert (outcome.status, outcome.err) == (0, "")
     assert "Usage: anysoftmax" in outcome.out
 

@@ -34,6 +34,15 @@ def test_long_work_on_a_terminal(monkeypatch):
     assert "softmax" in drawn(monkeypatch, Terminal(), patience=0.0)
 
 
+@pytest.mark.parametrize(("stream", "shown"), [(Terminal(), True), (io.StringIO(), False)])
+def test_work_of_unknown_length(monkeypatch, stream, shown):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress.Bar("fit") as bar:
+        bar.pulse()
+    assert ("fit" in stream.getvalue()) == shown
+
+
 def test_short_work_is_quiet(monkeypatch):
     assert drawn(monkeypatch, Terminal(), patience=60.0) == ""
 

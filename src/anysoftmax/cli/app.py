@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 import typer.main
 
-from anysoftmax.cli import apply_command, explain_command
+from anysoftmax.cli import apply_command, explain_command, fit_command, report_command
 from anysoftmax.cli.interrupts import clean_interrupts
 from anysoftmax.files import FileError, FileRequestError
 
@@ -28,6 +28,8 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 # Scores may be negative: what looks like an unknown option is left to the command to read.
 app.command("explain", context_settings={"ignore_unknown_options": True})(explain_command.explain)
 app.command("apply")(apply_command.apply)
+app.command("fit-temperature")(fit_command.fit_temperature)
+app.command("report")(report_command.report)
 
 
 def print_version(asked: bool) -> None:
@@ -44,7 +46,7 @@ def anysoftmax(
         typer.Option("--version", help="Show the version.", is_eager=True, callback=print_version),
     ] = False,
 ) -> None:
-    """Softmax with temperature: explained on a few scores, or applied to files of them."""
+    """Softmax with temperature: explained on a few scores, applied to files, fitted to labels."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -69,7 +71,7 @@ def run(arguments: Sequence[str]) -> int:
         _drop_output()
         return _fail(BAD_DATA, f"{error.filename or 'output'}: {error.strerror or error}")
     except MemoryError:
-        return _fail(BAD_DATA, "not enough memory for this file")
+        return _fail(BAD_DATA, "not enough memory")
     except (TypeError, ValueError) as error:  # of the library, about an option's value
         return _fail(BAD_USAGE, str(error))
 

@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from anysoftmax.cli.numerals import integer, number
+from anysoftmax.cli.numerals import integer, temperature_in
 from anysoftmax.cli.progress import Bar
-from anysoftmax.cli.streams import standard_input, standard_output
+from anysoftmax.cli.streams import STANDARD_STREAM, source, standard_output
 from anysoftmax.files import apply as softmax_of_file
 
 __all__ = ["apply"]
 
-STANDARD_STREAM = "-"
 FLOATS = ("float16", "float32", "float64")
 
 
@@ -41,8 +40,8 @@ def apply(  # noqa: PLR0917 - typer passes options by name
     log: Annotated[bool, typer.Option("--log", help="Write logarithms of probabilities.")] = False,
     axis: Annotated[int, typer.Option(metavar="N", parser=integer, help="The class axis.")] = -1,
     temperature: Annotated[
-        float, typer.Option(metavar="T", parser=number, help="0 or more.")
-    ] = 1.0,
+        str, typer.Option(metavar="T|FILE", help="0 or more; or a file of fit-temperature --save.")
+    ] = "1",
     dtype: Annotated[
         str | None,
         typer.Option(
@@ -57,16 +56,15 @@ def apply(  # noqa: PLR0917 - typer passes options by name
 
     In a .csv file the columns id, label, target and those without numbers are copied as they are.
     """
-    source = standard_input() if logits == STANDARD_STREAM else logits
     target = standard_output(table=True) if output == STANDARD_STREAM else output
     # A bar would be drawn across results that go to the same terminal.
     with Bar("softmax", hidden=not isinstance(target, str) and target.isatty()) as bar:
         softmax_of_file(
-            source,
+            source(logits),
             target,
             log=log,
             axis=axis,
-            temperature=temperature,
+            temperature=temperature_in(temperature),
             dtype=dtype,
             overwrite=overwrite,
             progress=bar,

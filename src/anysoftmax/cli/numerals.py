@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
-__all__ = ["integer", "number"]
+from anysoftmax.files import read_temperature
+
+__all__ = ["integer", "number", "temperature_in"]
 
 
 def number(text: str) -> float:
@@ -21,3 +25,17 @@ def integer(text: str) -> int:
         return int(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a whole number") from None
+
+
+def temperature_in(text: str) -> float:
+    """Read a temperature: a number, or the name of a file in which one was saved."""
+    try:
+        return float(text)
+    except ValueError:
+        path = Path(text)
+    named = text and path.exists()
+    if not named and path.suffix != ".json":  # a slip, more likely than a missing file
+        raise typer.BadParameter(
+            f"{text!r} is not a number, and no file has this name", param_hint="'--temperature'"
+        )
+    return read_temperature(path)

@@ -42,11 +42,19 @@ class Bar:
         if not self._watched or time.monotonic() - self._started < PATIENCE_SECONDS:
             return
         if self._bar is None:
-            from rich.console import Console
-            from rich.progress import Progress
-
-            # The bar goes when the work is done: the shell's next line is the result.
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task(self._description, total=1.0)
-            self._bar.start()
+            self._start(total=1.0)
         self._bar.update(self._task, completed=fraction)
+
+    def pulse(self) -> None:
+        """Show, until the end, that work goes on of which nobody knows how much is done."""
+        if self._watched:
+            self._start(total=None)
+
+    def _start(self, total: float | None) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        # The bar goes when the work is done: the shell's next line is the result.
+        self._bar = Progress(console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task(self._description, total=total)
+        self._bar.start()

@@ -8,7 +8,14 @@ from typing import TextIO
 from anysoftmax.files import FileError
 from anysoftmax.files.places import READING, WRITING
 
-__all__ = ["standard_input", "standard_output", "takes_blocks"]
+__all__ = ["STANDARD_STREAM", "source", "standard_input", "standard_output", "takes_blocks"]
+
+STANDARD_STREAM = "-"
+
+
+def source(name: str) -> str | TextIO:
+    """Return what an argument names: a file, or standard input."""
+    return standard_input() if name == STANDARD_STREAM else name
 
 
 def standard_input() -> TextIO:

@@ -7,10 +7,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
-from anysoftmax.files.errors import FileError, FileRequestError
-from anysoftmax.files.formats import Progress, process_of
+from anysoftmax.files.errors import FileRequestError
+from anysoftmax.files.formats import Progress, format_of
 from anysoftmax.files.operation import Operation
-from anysoftmax.files.places import place, place_name
+from anysoftmax.files.places import place, place_name, require_file
 from anysoftmax.files.replacement import refuse_existing, replacing
 
 __all__ = ["apply"]
@@ -93,25 +93,16 @@ def apply(
     """
     origin, goal = place(source), place(target)
     operation = Operation(log=log, axis=axis, temperature=temperature, dtype=dtype)
-    process = process_of(origin)
-    if process_of(goal) is not process:
+    chosen = format_of(origin)
+    if format_of(goal) is not chosen:
         raise FileRequestError(
             f"{place_name(goal)}: must have the format of {place_name(origin)}: formats are not"
             " converted"
         )
     if isinstance(goal, Path):
         refuse_existing(goal, overwrite=overwrite)
-    if isinstance(origin, Path):
-        require_file(origin)
+    require_file(origin)
     with (
         replacing(goal, overwrite=overwrite) if isinstance(goal, Path) else nullcontext(goal) as new
     ):
-        process(origin, new, operation, progress or (lambda fraction: None))
-
-
-def require_file(source: Path) -> None:
-    """Raise unless there is something to read from."""
-    if not source.exists():
-        raise FileError(f"{source}: no such file")
-    if source.is_dir():
-        raise FileError(f"{source}: is a directory, not a file of logits")
+        chosen.process(origin, new, operation, progress or (lambda fraction: None))

@@ -5,51 +5,51 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import itertools
 import os
+from array import array
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
+from anysoftmax.files.columns import (
+    Columns,
+    Row,
+    id_column,
+    is_header,
+    is_number,
+    label_column,
+    numbers_of,
+    sort_columns,
+)
+from anysoftmax.files.contents import Labels, Logits
 from anysoftmax.files.errors import FileError
 from anysoftmax.files.formats import Progress
 from anysoftmax.files.operation import Operation
 from anysoftmax.files.places import READING, WRITING, Place, place_name
 
-__all__ = ["process"]
+__all__ = ["process", "read_labels", "read_logits"]
 
-RESERVED_NAMES = {"id", "label", "target"}
 BATCH_CELLS = 2**16
 
 WriteRow = Callable[[Sequence[Any]], None]
 
 
-class Row(NamedTuple):
-    """The cells of a row and the line of the file at which it ends."""
+class Table(NamedTuple):
+    """A table that is about to be read: its header, which columns are what, and its rows."""
 
-    line: int
-    cells: list[str]
-
-
-class Columns(NamedTuple):
-    """Which columns of a table hold logits and which are copied."""
-
-    names: list[str]  # as messages call them
-    classes: list[int]
-    text: list[int]  # no numbers in them; the columns with a reserved name are in neither list
+    header: list[str] | None
+    columns: Columns
+    rows: Iterator[Row]
 
 
 def process(source: Place, target: Place, operation: Operation, progress: Progress) -> None:
     """Write the result of `operation` on the table in `source` to `target`, row by row."""
     with contextlib.ExitStack() as files:
-        if isinstance(source, Path):
-            try:
-                table = files.enter_context(source.open(**READING))
-            except OSError as error:
-                raise FileError(f"{source}: cannot be read: {error.strerror}") from error
-        else:
-            table = source
+        table = files.enter_context(opened(source))
         output = (
             files.enter_context(target.open("w", **WRITING)) if isinstance(target, Path) else target
         )
@@ -60,30 +60,95 @@ def convert(
     source: TextIO, target: TextIO, name: str, operation: Operation, progress: Progress
 ) -> None:
     """Write the result of `operation` on a table from stream to stream; `name` is for messages."""
+    table = look_at(source, name)
+    axes = operation.axes((0, len(table.columns.names)))
+    operation.result_dtype(2, np.dtype(np.float64))
+
+    write_row = row_writer(target)
+    if table.header:
+        write_row(table.header)
+    classes = table.columns.classes
+    # Down the columns a slice ends only with the table.
+    most = max(1, BATCH_CELLS // len(classes)) if axes == (1,) else None
+    for batch in batches(table.rows, most):
+        logits = np.array([numbers_of(name, table.columns, row) for row in batch])
+        write_batch(write_row, batch, classes, operation(logits))
+        progress(fraction_read(source))
+
+
+def read_logits(source: Place, progress: Progress) -> Logits:
+    """Read the columns of numbers."""
+    name = place_name(source)
+    parts, lines = [], array("q")
+    ids: list[str] = []
+    with opened(source) as stream:
+        table = look_at(stream, name)
+        classes, marked = table.columns.classes, id_column(table.header)
+        for batch in batches(table.rows, max(1, BATCH_CELLS // len(classes))):
+            parts.append(np.array([numbers_of(name, table.columns, row) for row in batch]))
+            lines.extend(row.line for row in batch)
+            if marked is not None:
+                ids.extend(row.cells[marked].strip() for row in batch)
+            progress(fraction_read(stream))
+    names = [table.header[i].strip() for i in classes] if table.header else None
+    return Logits(name, np.concatenate(parts), names, partial(line_name, lines), ids or None)
+
+
+def read_labels(source: Place, classes: Sequence[str] | None) -> Labels:
+    """Read the column of labels; in one that has no header, the first cell may name a class."""
+    name = place_name(source)
+    cells, lines, ids, same = [], array("q"), [], dict[str, str]()
+    with opened(source) as stream:
+        rows = read_rows(stream, name)
+        ahead = [row for row in (next(rows, None), next(rows, None)) if row is not None]
+        if not ahead:
+            raise FileError(f"{name}: is empty")
+        first = ahead[0].cells
+        if len(first) == 1:
+            header = not is_number(first[0]) and first[0].strip() not in (classes or ())
+        else:
+            header = is_header(first, ahead[1].cells if len(ahead) > 1 else None)
+        column = label_column(name, first if header else None, len(first))
+        marked = id_column(first) if header else None
+        for row in itertools.chain(ahead[1:] if header else ahead, rows):
+            cell = row.cells[column].strip()
+            cells.append(same.setdefault(cell, cell))  # one text for all samples of a class
+            lines.append(row.line)
+            if marked is not None:
+                ids.append(row.cells[marked].strip())
+    return Labels(name, cells, partial(line_name, lines), ids or None)
+
+
+def line_name(lines: Sequence[int], sample: int) -> str:
+    """Return what messages call the row of a sample."""
+    return f"line {lines[sample]}"
+
+
+def opened(source: Place) -> contextlib.AbstractContextManager[TextIO]:
+    """Open a file to be read as text; a stream is open already, and stays so."""
+    if not isinstance(source, Path):
+        return contextlib.nullcontext(source)
+    try:
+        stream: TextIO = source.open(**READING)
+    except OSError as error:
+        raise FileError(f"{source}: cannot be read: {error.strerror}") from error
+    return stream
+
+
+def look_at(source: TextIO, name: str) -> Table:
+    """Read the header, if there is one, and tell the columns by the first row of numbers."""
     rows = read_rows(source, name)
     first = next(rows, None)
     if first is None:
         raise FileError(f"{name}: is empty")
-    axes = operation.axes((0, len(first.cells)))
-    operation.result_dtype(2, np.dtype(np.float64))
     second = next(rows, None)
     header = is_header(first.cells, second.cells if second else None)
     body = second if header else first
     if body is None:
         raise FileError(f"{name}: has a header but no row of numbers")
     columns = sort_columns(name, first.cells if header else None, body)
-
-    write_row = row_writer(target)
-    if header:
-        write_row(first.cells)
-    else:
-        rows = prepend(second, rows)
-    # Down the columns a slice ends only with the table.
-    most = max(1, BATCH_CELLS // len(columns.classes)) if axes == (1,) else None
-    for batch in batches(prepend(body, rows), most):
-        logits = np.array([numbers_of(name, columns, row) for row in batch])
-        write_batch(write_row, batch, columns.classes, operation(logits))
-        progress(fraction_read(source))
+    ahead = [row for row in ((second,) if header else (first, second)) if row is not None]
+    return Table(first.cells if header else None, columns, itertools.chain(ahead, rows))
 
 
 def read_rows(source: TextIO, name: str) -> Iterator[Row]:
@@ -111,61 +176,6 @@ def read_rows(source: TextIO, name: str) -> Iterator[Row]:
             )
         length = len(cells)
         yield Row(line, cells)
-
-
-def is_header(first: Sequence[str], second: Sequence[str] | None) -> bool:
-    """Tell whether the first row of a table names its columns.
-
-    Each of its cells must be a name: no number, or a whole one as classes are often numbered. And
-    one of these must hold: a name is reserved, or the first one empty; no name is a number; a name
-    that is not a number stands above a number; the names are 0, 1, 2, ..., as pandas numbers
-    columns, above numbers that are not whole.
-    """
-    if any(is_number(cell) and not is_whole(cell) for cell in first):
-        return False
-    if kept_columns(first) or not any(map(is_number, first)):
-        return True
-    if second is None:
-        return False
-    if any(is_number(b) and not is_number(a) for a, b in zip(first, second, strict=True)):
-        return True
-    below = [b for a, b in zip(first, second, strict=True) if is_number(a)]
-    counted = [a for a in first if is_number(a)] == [str(i) for i in range(len(below))]
-    return counted and len(below) > 1 and not any(map(is_whole, below))
-
-
-def sort_columns(name: str, header: Sequence[str] | None, body: Row) -> Columns:
-    """Tell the columns that hold logits from those that are copied."""
-    names = [
-        f"column {i + 1}" + (f" ({shown(header[i])})" if header else "")
-        for i in range(len(body.cells))
-    ]
-    kept = kept_columns(header or ())
-    rest = [i for i in range(len(body.cells)) if i not in kept]
-    classes = [i for i in rest if is_number(body.cells[i])]
-    if not classes:
-        raise FileError(f"{name}: line {body.line}: no column holds numbers")
-    return Columns(names, classes, [i for i in rest if i not in classes])
-
-
-def numbers_of(name: str, columns: Columns, row: Row) -> list[float]:
-    """Return the logits of a row; raise for a cell of the other kind than its column."""
-    for i in columns.text:
-        if is_number(row.cells[i]):
-            raise FileError(
-                f"{name}: line {row.line}, {columns.names[i]}: {shown(row.cells[i])} is a number in"
-                " a column of text; name the column id, label or target to keep it as it is"
-            )
-    numbers = []
-    for i in columns.classes:
-        number = number_in(row.cells[i])
-        if number is None:
-            raise FileError(
-                f"{name}: line {row.line}, {columns.names[i]}:"
-                f" {shown(row.cells[i])} is not a number"
-            )
-        numbers.append(number)
-    return numbers
 
 
 def row_writer(target: TextIO) -> WriteRow:
@@ -201,43 +211,6 @@ def batches(rows: Iterator[Row], most: int | None) -> Iterator[list[Row]]:
             batch = []
     if batch:
         yield batch
-
-
-def prepend(row: Row | None, rows: Iterator[Row]) -> Iterator[Row]:
-    """Put a row that was read ahead back in front."""
-    if row is not None:
-        yield row
-    yield from rows
-
-
-def number_in(cell: str) -> float | None:
-    """Return the number that a cell holds, NaN and infinities included, or None."""
-    try:
-        number = float(cell)
-    except ValueError:
-        return None
-    return None if "_" in cell else number  # 1_000 is Python's way to write, not a table's
-
-
-def is_number(cell: str) -> bool:
-    """Tell whether a cell holds a number."""
-    return number_in(cell) is not None
-
-
-def is_whole(cell: str) -> bool:
-    """Tell whether a cell is a number without point, sign or exponent."""
-    return cell.strip().isdecimal()
-
-
-def kept_columns(header: Sequence[str]) -> set[int]:
-    """Return the columns that are copied whatever they hold: by name, or pandas' unnamed index."""
-    names = [cell.strip().lower() for cell in header]
-    return {i for i, name in enumerate(names) if name in RESERVED_NAMES or (i == 0 and not name)}
-
-
-def shown(cell: str) -> str:
-    """Quote a cell for a message."""
-    return repr(cell if len(cell) <= 40 else cell[:37] + "...")
 
 
 def fraction_read(source: TextIO) -> float:

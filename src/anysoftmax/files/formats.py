@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from anysoftmax.files.contents import Labels, Logits
 from anysoftmax.files.errors import FileRequestError
 from anysoftmax.files.operation import Operation
 from anysoftmax.files.places import Place
 
-__all__ = ["Process", "Progress", "process_of"]
+__all__ = ["Format", "Progress", "format_of"]
 
 Progress = Callable[[float], None]  # told the fraction that is done, 0 to 1
 
-# What the module of a format offers, under the name ``process``: it reads the logits in the first
-# place, applies the operation and writes the results to the second. Both are paths of existing
-# files; or open streams of text, if the format is that of streams.
-Process = Callable[[Any, Any, Operation, Progress], None]
+
+class Format(Protocol):
+    """What the module of a format offers.
+
+    Places are paths of existing files; or open streams of text, if the format is that of streams.
+    """
+
+    def process(
+        self, source: Any, target: Any, operation: Operation, progress: Progress, /
+    ) -> None:
+        """Read logits, apply the operation and write the results."""
+
+    def read_logits(self, source: Any, progress: Progress, /) -> Logits:
+        """Read logits, or map them into memory."""
+
+    def read_labels(self, source: Any, classes: Sequence[str] | None, /) -> Labels:
+        """Read labels, which may be names of classes."""
+
 
 MODULES = {
     ".csv": "anysoftmax.files.delimited",
@@ -27,7 +42,7 @@ MODULES = {
 STREAM_SUFFIX = ".csv"
 
 
-def process_of(where: Place) -> Process:
+def format_of(where: Place) -> Format:
     """Return what handles files with the suffix of `where`, or streams."""
     suffix = where.suffix.lower() if isinstance(where, Path) else STREAM_SUFFIX
     name = MODULES.get(suffix)
@@ -35,5 +50,6 @@ def process_of(where: Place) -> Process:
         raise FileRequestError(
             f"{where}: the suffix {suffix!r} names no known format; use one of {', '.join(MODULES)}"
         )
-    process: Process = importlib.import_module(name).process
-    return process
+    module: Any = importlib.import_module(name)
+    chosen: Format = module
+    return chosen

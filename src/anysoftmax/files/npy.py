@@ -8,17 +8,19 @@ import itertools
 import math
 import os
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from anysoftmax.files.contents import Labels, Logits
 from anysoftmax.files.errors import FileError
 from anysoftmax.files.formats import Progress
 from anysoftmax.files.operation import Operation
 
-__all__ = ["process"]
+__all__ = ["blocks", "process", "read_labels", "read_logits"]
 
 BLOCK_BYTES = 8 * 2**20
 # Pages of a map count as the process's own memory as long as it stands, so both maps are renewed.
@@ -27,6 +29,17 @@ BLOCKS_PER_MAP = 8
 DAMAGE = (ValueError, TypeError, KeyError, SyntaxError, RecursionError, tokenize.TokenError)
 
 Index = tuple[Any, ...]
+
+
+class Numbers(NamedTuple):
+    """The kinds of dtype that a file may hold, and how a message says so."""
+
+    kinds: str
+    rule: str
+
+
+REAL = Numbers("iuf", "logits must be real numbers of at most 64 bits")
+WHOLE = Numbers("iu", "labels must be class numbers, of an integer dtype")
 
 
 class Header(NamedTuple):
@@ -53,14 +66,8 @@ class Header(NamedTuple):
 
 def process(source: Path, target: Path, operation: Operation, progress: Progress) -> None:
     """Write the result of `operation` on the array in `source` to `target`, block by block."""
-    if not source.is_file():
-        raise FileError(f"{source}: is not a regular file, which a memory map needs")
-    try:
-        stream = source.open("rb")
-    except OSError as error:
-        raise FileError(f"{source}: cannot be read: {error.strerror}") from error
-    with stream, target.open("w+b") as output:
-        given = read_header(source, stream)
+    with opened(source) as stream, target.open("w+b") as output:
+        given = read_header(source, stream, REAL)
         axes = operation.axes(given.shape)
         dtype = operation.result_dtype(len(given.shape), given.dtype)
         wanted = write_header(output, given._replace(dtype=dtype))
@@ -79,8 +86,45 @@ def process(source: Path, target: Path, operation: Operation, progress: Progress
             del logits, results
 
 
-def read_header(path: Path, stream: BinaryIO) -> Header:
-    """Read the header and check that the file holds the real numbers that it announces."""
+def read_logits(source: Path, progress: Progress) -> Logits:  # noqa: ARG001 - as for all formats
+    """Map an array of logits into memory."""
+    array = mapped(source, REAL)
+    return Logits(str(source), array, None, partial(row_name, array.shape[:-1]))
+
+
+def read_labels(source: Path, classes: Sequence[str] | None) -> Labels:  # noqa: ARG001
+    """Map an array of class numbers into memory."""
+    array = mapped(source, WHOLE)
+    return Labels(str(source), array, partial(row_name, array.shape))
+
+
+def mapped(source: Path, numbers: Numbers) -> Any:
+    """Map an array into memory, of which only the parts that are looked at are read."""
+    with opened(source) as stream:
+        header = read_header(source, stream, numbers)
+        if not header.nbytes:  # which no map can have
+            return np.empty(header.shape, header.dtype)
+        return header.map(stream, "r")
+
+
+def row_name(shape: tuple[int, ...], sample: int) -> str:
+    """Return what messages call the row of a sample, counted as NumPy counts."""
+    index = tuple(map(int, np.unravel_index(sample, shape)))
+    return f"row {index[0] if len(index) == 1 else index} (from 0)"
+
+
+def opened(source: Path) -> BinaryIO:
+    """Open a file that can be mapped into memory."""
+    if not source.is_file():
+        raise FileError(f"{source}: is not a regular file, which a memory map needs")
+    try:
+        return source.open("rb")
+    except OSError as error:
+        raise FileError(f"{source}: cannot be read: {error.strerror}") from error
+
+
+def read_header(path: Path, stream: BinaryIO, numbers: Numbers) -> Header:
+    """Read the header and check that the file holds the numbers that it announces."""
     try:
         version = np.lib.format.read_magic(stream)
         read = {
@@ -94,8 +138,8 @@ def read_header(path: Path, stream: BinaryIO) -> Header:
         raise FileError(f"{path}: is not a .npy file: {reason}") from error
     if dtype.hasobject:
         raise FileError(f"{path}: holds pickled Python objects, which are never loaded")
-    if dtype.kind not in "iuf" or dtype.itemsize > 8:
-        raise FileError(f"{path}: holds {dtype}: logits must be real numbers of at most 64 bits")
+    if dtype.kind not in numbers.kinds or dtype.itemsize > 8:
+        raise FileError(f"{path}: holds {dtype}: {numbers.rule}")
     if any(n < 0 for n in shape):
         raise FileError(f"{path}: is not a .npy file: its header gives the shape {shape}")
     header = Header(shape, fortran_order, dtype, stream.tell())

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 from typing import Any, TextIO
 
-__all__ = ["READING", "WRITING", "Place", "place", "place_name"]
+from anysoftmax.files.errors import FileError
+
+__all__ = ["READING", "WRITING", "Place", "place", "place_name", "require_file"]
 
 Place = Path | TextIO
 
@@ -24,3 +26,13 @@ def place(given: str | os.PathLike[str] | TextIO) -> Place:
 def place_name(where: Place) -> str:
     """Return the name by which messages call a place."""
     return str(where) if isinstance(where, Path) else str(getattr(where, "name", "the stream"))
+
+
+def require_file(source: Place) -> None:
+    """Raise unless there is something to read from."""
+    if not isinstance(source, Path):
+        return
+    if not source.exists():
+        raise FileError(f"{source}: no such file")
+    if source.is_dir():
+        raise FileError(f"{source}: is a directory, not a file")
