@@ -27,14 +27,15 @@ def commands(page: str) -> list[tuple[str, str]]:
 
 
 def test_there_are_sessions() -> None:
-    assert {"command-line.md", "training.md"} <= set(PAGES)
+    assert {"calibration.md", "command-line.md", "training.md"} <= set(PAGES)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_terminal_sessions(page: str, tmp_path: Path) -> None:
-    for name in ("digits_logits.csv", "digits_logits.npy"):
+    for name in ("digits_labels.npy", "digits_logits.csv", "digits_logits.npy"):
         shutil.copy(DATA / name, tmp_path)
     shutil.copytree(DOCS / "examples", tmp_path / "docs" / "examples")
+    shutil.copytree(DATA, tmp_path / "tests" / "data")
     # The command that belongs to the Python that runs the tests, in a terminal of UTF-8.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for command, expected in commands(page):
