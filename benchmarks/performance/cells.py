@@ -9,6 +9,7 @@ from suites import harness
 
 MILLION = 1_000_000
 LARGE = 32_768_000  # 131 MB of float32: 32768 rows of 1000
+FIFTY_MILLION = 50_000_000  # 200 MB: 50 000 rows of 1000
 CUDA = 131_072_000  # 524 MB: a pass takes a GPU long enough for the clock
 
 CLASSES = tuple(sorted(harness.CLASSES))
@@ -16,6 +17,7 @@ COMPILED_CLASSES = (10, 1000, 128_256)  # torch.compile takes seconds for each p
 WORKERS_CLASSES = (10, 1000)
 LOSS_CLASSES = (10, 1000, 128_256)
 LOSS_LIBRARIES = ("NumPy", "PyTorch", "JAX")
+FIT_LIBRARIES = ("NumPy", "PyTorch")
 
 QUICK = {(10, "float32", -1), (1000, "float64", 0), (1000, "float64", -1)}
 
@@ -45,6 +47,10 @@ def grid() -> Iterator[Cell]:
         for part in ("", ", gradient"):
             path = f"Cross-entropy, {library}{part}"
             yield from shapes(path, LOSS_CLASSES, axes=(-1,), functions=("cross_entropy",))
+    for library in FIT_LIBRARIES:
+        for classes, elements in ((100, MILLION), (1000, FIFTY_MILLION)):
+            path = f"Temperature, {library}"
+            yield Cell(path, "fit_temperature", "float32", classes, -1, elements)
     # Last, for it sets the process free of its one core.
     yield from shapes("NumPy, two workers", WORKERS_CLASSES, axes=(-1,))
 
@@ -52,7 +58,8 @@ def grid() -> Iterator[Cell]:
 def few_cells() -> Iterator[Cell]:
     """Yield some cells of every path, to try the measurement out."""
     for cell in grid():
-        if cell.elements != MILLION or (cell.classes, cell.dtype, cell.axis) in QUICK:
+        quick = (cell.classes, cell.dtype, cell.axis) in QUICK or cell.function == "fit_temperature"
+        if cell.elements in {10, LARGE} or (cell.elements == MILLION and quick):
             yield cell
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from suites import harness
 from suites.harness.stopwatch import Clock, Run
 
-from .cells import Cell
+from .cells import MILLION, Cell
 
 KERNELS = ("reference", "numba")
 
@@ -137,6 +137,21 @@ def _loss(contest: harness.Contest, part: str) -> Callable[..., Any]:
     return harness.loss("anysoftmax", contest.library, part, kernel=contest.kernel)
 
 
+def temperature(library: str, cell: Cell) -> Contenders:
+    """Return the fit of a temperature by each of our kernels, and by each peer."""
+    asarray = harness.backend(library, automatic=True).asarray
+    samples = harness.labelled(cell.elements // cell.classes, cell.classes, cell.dtype)
+    given = [asarray(x) for x in samples]
+    peers = ["scikit-learn"] if library == "numpy" else ["LBFGS with line search"]
+    if library == "torch" and cell.elements == MILLION:  # of more it takes half a minute
+        peers.append("LBFGS of 50 steps")
+    fit = harness.fit("anysoftmax")
+    ours = {
+        name or "auto": partial(harness.under(name, fit), *given) for name in (None, "reference")
+    }
+    return Contenders(ours, {name: partial(harness.fit(name), *given) for name in peers})
+
+
 def on_cuda(name: str, peer: str, cell: Cell) -> Contenders:
     """Return ours, the library's own, and x -> -x, which reads and writes as a device copy does."""
     if "compile" in name:
@@ -172,6 +187,8 @@ PATHS: dict[str, Callable[[Cell], Contenders]] = {
     "Cross-entropy, PyTorch, gradient": partial(cross_entropy, "torch", "gradient"),
     "Cross-entropy, JAX": partial(cross_entropy, "jax-jit", "value"),
     "Cross-entropy, JAX, gradient": partial(cross_entropy, "jax-jit", "gradient"),
+    "Temperature, NumPy": partial(temperature, "numpy"),
+    "Temperature, PyTorch": partial(temperature, "torch"),
     "PyTorch on CUDA": partial(on_cuda, "torch-cuda", "torch"),
     "torch.compile on CUDA": partial(on_cuda, "torch-cuda-compile", "torch"),
     "JAX on CUDA": partial(on_cuda, "jax-cuda-jit", "jax.nn"),

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from .cells import CUDA, LARGE, MILLION
+from .cells import CUDA, FIFTY_MILLION, LARGE, MILLION
 
 Row = dict[str, Any]  # a cell as it is stored
 Limit = Callable[[Row], float]
@@ -264,6 +264,25 @@ def losses() -> Iterator[Figure]:
         )
 
 
+def fits() -> Iterator[Figure]:
+    """Yield the figures of fitting a temperature."""
+    for library, peer in (
+        ("NumPy", "scikit-learn"),
+        ("PyTorch", "LBFGS of 50 steps"),
+        ("PyTorch", "LBFGS with line search"),
+    ):
+        yield Figure(
+            f"Temperature, {library}, `auto`",
+            (f"Temperature, {library}",),
+            "auto",
+            peer,
+            "0.333 (3 times as fast)",
+            at_most(1 / 3),
+            functions=("fit_temperature",),
+            elements=(MILLION, FIFTY_MILLION),
+        )
+
+
 def cuda() -> Iterator[Figure]:
     """Yield the figures on a GPU, rows of 1000 and 128 256."""
     for path, own in (
@@ -278,7 +297,7 @@ def cuda() -> Iterator[Figure]:
             )
 
 
-FIGURES = (*base_install(), *kernels(), *other_libraries(), *losses(), *ten_floats())
+FIGURES = (*base_install(), *kernels(), *other_libraries(), *losses(), *fits(), *ten_floats())
 CUDA_FIGURES = tuple(cuda())
 
 IMPORT_LIMIT = 0.3  # of `import numpy`

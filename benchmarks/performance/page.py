@@ -165,7 +165,8 @@ def pair_table(ours: str, peer: str, rows: Sequence[Row]) -> str:
     lines: dict[tuple[str, ...], dict[int, str]] = {}
     for row, ratio in zip(rows, ratios, strict=True):
         axis = "0" if row["axis"] == 0 else "last"
-        size = "131 MB" if row["elements"] > MILLION else f"{row['elements']:,}"
+        elements = row["elements"]
+        size = f"{elements * 4e-6:.0f} MB" if elements > MILLION else f"{elements:,}"
         key = (row["function"], row["dtype"], axis, size)
         lines.setdefault(key, {})[row["classes"]] = f"{ratio:.2f}"
     head = ("function", "dtype", "axis", "elements", *(f"{n:,}" for n in classes))

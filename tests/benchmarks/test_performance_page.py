@@ -111,6 +111,27 @@ def test_cross_entropy_has_contenders_on_every_library() -> None:
         assert ours.keys() == ({"auto"} if library == "JAX" else {"auto", "reference"})
 
 
+@pytest.mark.parametrize(
+    ("implementation", "library", "within"),
+    [
+        ("scikit-learn", "numpy", 1e-4),
+        ("LBFGS with line search", "torch", 1e-3),
+        ("LBFGS of 50 steps", "torch", 0.2),  # it stops too early
+    ],
+)
+@pytest.mark.usefixtures("settings")
+def test_contenders_fit_the_same_temperature(
+    implementation: str, library: str, within: float
+) -> None:
+    pytest.importorskip("torch")
+    x, labels = harness.labelled(2000, 10, "float32")
+    exact = harness.fit("anysoftmax")(x.astype("float64"), labels)
+    np.testing.assert_allclose(exact, harness.TRUE_TEMPERATURE, rtol=0.05)
+    asarray = harness.backend(library, automatic=True).asarray
+    theirs = harness.fit(implementation)(asarray(x), asarray(labels))
+    np.testing.assert_allclose(theirs, exact, rtol=within)
+
+
 def test_the_part_on_gpus() -> None:
     cells = [
         row(ratio, path=path, elements=CUDA, classes=1000, ratios={"reference": {peer: ratio}})

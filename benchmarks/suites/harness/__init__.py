@@ -9,6 +9,7 @@ Parameter lists are only ever appended to: asv knows a stored figure by its plac
 
 from __future__ import annotations
 
+from .fits import TRUE_TEMPERATURE, Fit, fit, labelled
 from .libraries import (
     BACKENDS,
     CLASSES,
@@ -20,6 +21,7 @@ from .libraries import (
     backend,
     require,
     stay_on_one_core,
+    under,
     use_all_cores,
     using,
     workers,
@@ -38,10 +40,14 @@ __all__ = [
     "GRID_BACKENDS",
     "IMPLEMENTATIONS",
     "PARTS",
+    "TRUE_TEMPERATURE",
     "Backend",
     "Contest",
+    "Fit",
     "backend",
     "extra_bytes",
+    "fit",
+    "labelled",
     "labels",
     "logits",
     "loss",
@@ -51,6 +57,7 @@ __all__ = [
     "slices",
     "stay_on_one_core",
     "take_turns",
+    "under",
     "use_all_cores",
     "using",
     "wall_clock",
