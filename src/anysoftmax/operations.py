@@ -70,6 +70,8 @@ class Operation(NamedTuple):
         if self.tangent is not None and is_traced(a.logits, a.temperature, peak):
             return self._by_rule(a, peak, self.tangent)
         ordinary = fold.is_ordinary(a, peak)
+        if isinstance(ordinary, bool):
+            return self._step_by_step(a, peak, room, ordinary=ordinary)
         return either(
             ordinary,
             partial(self._step_by_step, a, peak, room, ordinary=True),
