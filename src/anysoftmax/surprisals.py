@@ -45,7 +45,7 @@ def surprisals_of_labels(a: Admitted, labels: Array) -> Array:
     if is_traced(a.logits, a.temperature):
         return SURPRISAL(a._replace(labels=labels))
     if not is_differentiated(a.logits, a.temperature):
-        return _by_summary(a, labels)
+        return surprisals_and_peaks(a, labels)[0]
     if is_differentiated(a.temperature):
         return pick(a.xp, surprisals(a), labels, a.axes)
     return _with_pull_back(a, labels)
@@ -75,15 +75,10 @@ def _with_pull_back(a: Admitted, labels: Array) -> Array:
     return with_pull_back(
         a.logits,
         (labels, a.where, a.temperature),
-        lambda *given: _by_summary(*arguments(*given)),
+        lambda *given: surprisals_and_peaks(*arguments(*given))[0],
         lambda y, g, *given: derivatives_of_labels(*arguments(*given), g),
         steps,
     )
-
-
-def summary_of(a: Admitted) -> tuple[Array, Array]:
-    """Return the peak of each slice, along one axis, and what its exponentials add to that."""
-    return parts_of(compute(SUMMARY, a), a.axes[0])
 
 
 def parts_of(x: Array, axis: int) -> tuple[Array, Array]:
@@ -92,7 +87,8 @@ def parts_of(x: Array, axis: int) -> tuple[Array, Array]:
     return x[(*before, slice(0, 1), ...)], x[(*before, slice(1, 2), ...)]
 
 
-def _by_summary(a: Admitted, labels: Array) -> Array:
-    peak, rest = summary_of(a)
+def surprisals_and_peaks(a: Admitted, labels: Array) -> tuple[Array, Array]:
+    """Return the surprisal of each slice's label, by the summary of the slice, and its peak."""
+    peak, rest = parts_of(compute(SUMMARY, a), a.axes[0])
     a = a._replace(labels=labels)
-    return surprisal(a, peak, rest, ordinary=fold.is_ordinary(a, peak))
+    return surprisal(a, peak, rest, ordinary=fold.is_ordinary(a, peak)), peak

@@ -38,13 +38,12 @@ class Judged(NamedTuple):
     """Statements of samples: how sure each is, and whether it is right.
 
     `values` and `hits` have one shape, in which the axis of classes has length 1 where only the
-    winner's statement counts. `weights` broadcast to it; None if all count 1.
+    winner's statement counts. The weights of the samples broadcast to it.
     """
 
     samples: Samples
     values: Array
     hits: Array
-    weights: Array | None
 
 
 def judge(samples: Samples, *, classwise: bool) -> Judged:
@@ -56,7 +55,7 @@ def judge(samples: Samples, *, classwise: bool) -> Judged:
     else:
         values = samples.cleaned(samples.peaks)
         hits = xp.argmax(samples.probs, axis=axis, keepdims=True) == samples.labels
-    return Judged(samples, values, hits, samples.weights)
+    return Judged(samples, values, hits)
 
 
 def admit_number(n_bins: Any) -> int:
@@ -117,7 +116,7 @@ def sums_of(judged: Judged, edges: Array) -> tuple[Array, Array]:
     xp = s.xp
     others = tuple(i + 1 for i in range(values.ndim) if i != s.axis)
     wide, integer = widest(xp, values, values.dtype), default_integer(xp, values)
-    weights = None if judged.weights is None else spread(xp, judged.weights, values)
+    weights = None if s.weights is None else spread(xp, s.weights, values)
     stated = xp.astype(values, wide)
     if weights is not None:
         weights = xp.astype(weights, wide)
@@ -165,7 +164,7 @@ def _inside(judged: Judged, lows: Array, highs: Array) -> Array:
         return xp.reshape(row, (row.shape[0], *lengths))
 
     inside = (values[None, ...] > placed(lows)) & (values[None, ...] <= placed(highs))
-    return inside if judged.weights is None else inside & (judged.weights != 0)[None, ...]
+    return inside if s.weights is None else inside & (s.weights != 0)[None, ...]
 
 
 def _bins_at_once(values: Array, n_bins: int) -> int:
@@ -191,23 +190,23 @@ def _quantiles(judged: Judged, n_bins: int) -> Array:
     def rows(x: Array) -> Array:
         return xp.reshape(xp.permute_dims(x, order), (values.shape[axis], -1))
 
-    needed = "sort" if judged.weights is None else "take_along_axis"
+    needed = "sort" if s.weights is None else "take_along_axis"
     if not hasattr(xp, needed):
         raise TypeError(
-            f"quantiles need {needed}{' for weighted samples' * (judged.weights is not None)},"
+            f"quantiles need {needed}{' for weighted samples' * (s.weights is not None)},"
             f" which {library_name(values)} has not got: pass edges= of another Reliability, or"
             " strategy='uniform'"
         )
     flat = rows(values)
     wide = widest(xp, values, values.dtype)
-    if judged.weights is None:
+    if s.weights is None:
         ordered = xp.sort(flat, axis=-1)
         ranks = xp.arange(1, flat.shape[-1] + 1, dtype=wide, **place_of_new(xp, values))
         reached = spread(xp, ranks[None, :], flat)
     else:
         places = xp.argsort(flat, axis=-1)
         ordered = xp.take_along_axis(flat, places, axis=-1)
-        weights = xp.astype(rows(spread(xp, judged.weights, values)), wide)
+        weights = xp.astype(rows(spread(xp, s.weights, values)), wide)
         reached = xp.cumulative_sum(xp.take_along_axis(weights, places, axis=-1), axis=-1)
     whole = reached[:, -1:]
     one = xp.ones_like(ordered)

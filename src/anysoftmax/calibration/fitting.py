@@ -34,6 +34,7 @@ from anysoftmax.calibration.likelihood import (
     moments,
     uneven,
 )
+from anysoftmax.calibration.place import first_sample, name_of
 from anysoftmax.calibration.search import begin, go_on
 from anysoftmax.calibration.weight import refuse_infinite, refuse_zero
 from anysoftmax.differentiation import either, is_traced
@@ -192,10 +193,7 @@ def _refuse_sums(samples: Evidence, sums: Sums) -> None:
 
 def _first_bad(samples: Evidence) -> str:
     """Tell the first sample that has no loss, where it is at hand."""
-    xp = samples.a.xp
     if concrete(samples.gaps) is None:
         return ""
-    bad = xp.astype(xp.isnan(xp.squeeze(samples.gaps, axis=samples.a.axes)), xp.int8)
-    place = int(xp.argmax(xp.reshape(bad, (-1,))))
-    index = [int(i) for i in np.unravel_index(place, bad.shape)]
-    return f": sample {index[0] if len(index) == 1 else tuple(index)}" if index else ""
+    index = first_sample(samples.a.xp.isnan(samples.gaps), samples.a.axes[0])
+    return f": {name_of(index)}" if index else ""

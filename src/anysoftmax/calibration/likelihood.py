@@ -21,10 +21,10 @@ from anysoftmax import fold
 from anysoftmax.admission import Admitted
 from anysoftmax.arrays import Array, kept, widest
 from anysoftmax.dispatch import compute
-from anysoftmax.labels import chosen_of, surprisal
+from anysoftmax.labels import chosen_of
 from anysoftmax.operations import MOMENTS
 from anysoftmax.summation import stable_sum
-from anysoftmax.surprisals import parts_of, summary_of
+from anysoftmax.surprisals import parts_of, surprisals_and_peaks
 from anysoftmax.targets import Targets, weighed
 
 
@@ -54,7 +54,7 @@ def look_at(a: Admitted, targets: Targets) -> tuple[Evidence, Array]:
     """Return the samples, and what they say without any temperature, in the order of `Sums`."""
     xp = a.xp
     wide = widest(xp, a.logits, a.work)
-    losses, peak = _losses(a, targets)
+    losses, peak = surprisals_and_peaks(a._replace(dtype=a.work), targets.labels)
     peak = xp.astype(peak, wide)
     own = xp.astype(chosen_of(a._replace(labels=targets.labels)).logits, wide)
     impossible = (own == -math.inf) | ((peak == math.inf) & (own != peak))
@@ -78,7 +78,8 @@ def look_at(a: Admitted, targets: Targets) -> tuple[Evidence, Array]:
 
 def loss_at(a: Admitted, targets: Targets, temperature: Array) -> Array:
     """Return the sum of the losses at a temperature."""
-    losses, _ = _losses(a._replace(temperature=temperature), targets)
+    a = a._replace(temperature=temperature, dtype=a.work)
+    losses, _ = surprisals_and_peaks(a, targets.labels)
     return add_up(a, weighed(a.xp, targets.totals, losses))
 
 
@@ -123,11 +124,3 @@ def add_up(a: Admitted, terms: Array) -> Array:
     """Add up over all samples."""
     total = stable_sum(a.xp, terms, tuple(range(terms.ndim)))
     return a.xp.astype(a.xp.reshape(total, ()), widest(a.xp, a.logits, a.work))
-
-
-def _losses(a: Admitted, targets: Targets) -> tuple[Array, Array]:
-    """Return the loss of each slice, and its peak."""
-    a = a._replace(dtype=a.work)
-    peak, rest = summary_of(a)
-    a = a._replace(labels=targets.labels)
-    return surprisal(a, peak, rest, ordinary=fold.is_ordinary(a, peak)), peak

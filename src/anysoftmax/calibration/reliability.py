@@ -20,6 +20,7 @@ from anysoftmax.arrays import (
     smallest,
 )
 from anysoftmax.calibration.binning import (
+    Judged,
     admit_edges,
     admit_number,
     admit_strategy,
@@ -197,7 +198,9 @@ class Reliability:
             raise ValueError(
                 f"these bins are of {self.counts.shape[0]} classes: got probabilities of {classes}"
             )
-        return self._add(_binned(samples, self.edges, self._axis, classwise=self._classwise))
+        with quiet(xp):
+            judged = judge(samples, classwise=self._classwise)
+            return self._add(_binned(judged, self.edges, self._axis, classwise=self._classwise))
 
     def merge(self, other: Reliability) -> Self:
         """Add the samples of another one that has the same edges, and return the object.
@@ -402,13 +405,13 @@ def reliability(
     samples = _admit(probs, labels, axis, sample_weights)
     refuse_no_weight(samples)
     with quiet(samples.xp):
+        judged = judge(samples, classwise=classwise)
         number, kind = admit_number(n_bins), admit_strategy(strategy)
         if edges is None:
-            judged = judge(samples, classwise=classwise)
             limits = edges_of(judged, number, kind, classwise=classwise)
         else:
             limits = admit_edges(edges, samples, classwise=classwise)
-    return _binned(samples, limits, axis, classwise=classwise)
+        return _binned(judged, limits, axis, classwise=classwise)
 
 
 def _admit(probs: Any, labels: Any, axis: Any, sample_weights: Any) -> Samples:
@@ -416,9 +419,8 @@ def _admit(probs: Any, labels: Any, axis: Any, sample_weights: Any) -> Samples:
     return s._replace(probs=stop_gradient(s.probs), peaks=stop_gradient(s.peaks))
 
 
-def _binned(samples: Samples, edges: Array, axis: int, *, classwise: bool) -> Reliability:
-    with quiet(samples.xp):
-        counts, sums = sums_of(judge(samples, classwise=classwise), edges)
+def _binned(judged: Judged, edges: Array, axis: int, *, classwise: bool) -> Reliability:
+    counts, sums = sums_of(judged, edges)
     if not classwise:
         counts, sums = counts[0, :], sums[0, :, :]
     return Reliability(edges, counts, sums, axis=axis, classwise=classwise)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from anysoftmax.admission import Admitted, admit, admit_array, in_working_dtype
 from anysoftmax.arrays import (
     Array,
@@ -27,6 +25,7 @@ from anysoftmax.arrays import (
     smallest,
     spread,
 )
+from anysoftmax.calibration.place import first_sample, name_of
 from anysoftmax.calibration.weight import refuse_infinite, refuse_zero
 from anysoftmax.summation import stable_sum
 from anysoftmax.targets import Targets, admit_labels
@@ -87,10 +86,10 @@ def admit_samples(probs: Any, labels: Any, axis: Any, sample_weights: Any) -> Sa
     targets = admit_labels(a, labels, sample_weights)
     refuse_infinite(_total(targets.sample_weights) * _repeats(a, targets.sample_weights))
     with quiet(xp):
-        return _judged(a, targets)
+        return _checked(a, targets)
 
 
-def _judged(a: Admitted, targets: Targets) -> Samples:
+def _checked(a: Admitted, targets: Targets) -> Samples:
     """Return the samples; raise if some are known to break a rule."""
     xp, p = a.xp, in_working_dtype(a)
     peaks = largest(xp, p, a.axes)
@@ -175,15 +174,12 @@ def _refuse_probs(wrong: Array, p: Array, axis: int, tolerance: float) -> bool:
     if lowest is None:
         return False
     if lowest == 0:
-        place = int(xp.argmax(xp.reshape(xp.astype(wrong, xp.int8), (-1,))))
-        shape = [n for i, n in enumerate(p.shape) if i != axis]
-        index = [int(i) for i in np.unravel_index(place, shape)]
+        index = first_sample(wrong, axis)
         row = p[(*index[:axis], slice(None), *index[axis:])]
         low, high, total = (float(f(row)) for f in (xp.min, xp.max, xp.sum))
-        where = f"sample {tuple(index) if len(index) > 1 else index[0]}" if index else "the sample"
         raise ValueError(
             f"probs must be from 0 to 1, not NaN, and sum to 1 within {tolerance:.3g} for each"
-            f" sample: {where} has {low:.9g} to {high:.9g}, with the sum {total:.6g}; turn logits"
-            " into probabilities by softmax, and leave samples out by sample_weights of 0"
+            f" sample: {name_of(index)} has {low:.9g} to {high:.9g}, with the sum {total:.6g}; turn"
+            " logits into probabilities by softmax, and leave samples out by sample_weights of 0"
         )
     return True

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from typing import Annotated
 
 import typer
 
+from anysoftmax.cli.numbers_as_json import as_json
 from anysoftmax.cli.numerals import number
+from anysoftmax.cli.options import AsJson
 from anysoftmax.cli.streams import standard_output, takes_blocks
 from anysoftmax.explanation import explain as explanation_of
 from anysoftmax.explanation.text import as_text
@@ -27,9 +28,7 @@ def explain(
     temperature: Annotated[
         float, typer.Option(metavar="T", parser=number, help="0 or more.")
     ] = 1.0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the numbers as JSON; infinity and NaN as null.")
-    ] = False,
+    json: AsJson = False,
 ) -> None:
     """Show how softmax turns scores into shares, step by step.
 
@@ -39,8 +38,8 @@ def explain(
         [_score(score) for score in scores], _names(labels), temperature=temperature
     )
     output = standard_output()
-    if as_json:
-        text = json.dumps(explanation.to_dict(), allow_nan=False)
+    if json:
+        text = as_json(explanation.to_dict())
     else:
         text = as_text(explanation, ascii_only=not takes_blocks(output))
     print(text, file=output)
