@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from anysoftmax.divergence import entropy, kl_divergence
     from anysoftmax.explanation import explain
     from anysoftmax.gradients import log_softmax_vjp, softmax_vjp
+    from anysoftmax.streaming import LogSumExp
     from anysoftmax.training import cross_entropy, cross_entropy_grad
 
 __version__ = "0.1.0"
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AxisError",
     "KernelError",
+    "LogSumExp",
     "calibration",
     "cross_entropy",
     "cross_entropy_grad",
@@ -50,6 +52,7 @@ __all__ = [
 
 # Where to find what is loaded for those only who ask for it, so that importing stays cheap.
 _LATER = {
+    "LogSumExp": "streaming",
     "cross_entropy": "training",
     "cross_entropy_grad": "training",
     "entropy": "divergence",

@@ -59,6 +59,8 @@ class Admitted(NamedTuple):
     rounding errors along, because no wider dtype is at hand that would make them small.
     `lone` tells that every element is a slice of its own (0-d logits, or `axis=()`): the arrays
     have then got a last axis of length 1, which the result must lose again.
+    The last four are of the slices, and there for the operations that need them: their labels, the
+    derivatives by their results, and what a summary tells of them.
     """
 
     xp: Namespace
@@ -73,6 +75,8 @@ class Admitted(NamedTuple):
     lone: bool
     labels: Array | None = None
     cotangent: Array | None = None
+    peak: Array | None = None
+    rest: Array | None = None
 
 
 def admit(

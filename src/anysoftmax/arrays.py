@@ -251,3 +251,9 @@ def is_torch(x: Array) -> bool:
     """Tell whether `x` is a PyTorch tensor, without importing PyTorch."""
     torch = sys.modules.get("torch")
     return torch is not None and hasattr(torch, "Tensor") and isinstance(x, torch.Tensor)
+
+
+def is_dask(x: Array) -> bool:
+    """Tell whether `x` is a Dask array, without importing Dask."""
+    module = sys.modules.get("dask.array")
+    return module is not None and hasattr(module, "Array") and isinstance(x, module.Array)

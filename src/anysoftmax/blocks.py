@@ -40,7 +40,7 @@ GROUP = 32  # parts of slices whose peaks or sums are kept until they are joined
 BUFFER = 1024  # elements of NumPy's buffers while rows are long: it copies what fits twice
 WIDTH = 1024  # slices side by side along the fast axis, if their blocks are not copied
 
-COMPANIONS = ("where", "temperature", "weights", "labels", "cotangent")  # of the logits
+COMPANIONS = ("where", "temperature", "weights", "labels", "cotangent", "peak", "rest")
 
 Cut = tuple[slice, ...]  # a range along each axis
 
@@ -139,7 +139,7 @@ class _Blocks:
         self._out = out
         self._thread = _Scratch()
         order = self.layout.order
-        self._axes = a.axes if order is None else tuple(sorted(map(order.index, a.axes)))
+        self._axes = a.axes if order is None else tuple(map(order.index, a.axes))
         # Arrays beside the logits that are cut as they are; a single number is not.
         self._companions = {
             name: array[(None,) * (a.logits.ndim - array.ndim) + (...,)]

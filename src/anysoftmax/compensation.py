@@ -16,6 +16,12 @@ from __future__ import annotations
 from anysoftmax.arrays import Array, Namespace
 
 
+def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return the rounded sum of two arrays and, exactly, what rounding has taken from it."""
+    total = a + b
+    return total, difference_residual(a, -b, total)
+
+
 def difference_residual(a: Array, b: Array, difference: Array) -> Array:
     """Return ``(a - b) - difference`` exactly, where `difference` is the rounded one."""
     b_part = difference - a

@@ -1,12 +1,12 @@
-"""Who computes an operation: a kernel, the reference in blocks (NumPy), or all at once."""
+"""Who computes an operation: a kernel, or the reference: in blocks, in chunks, or all at once."""
 
 from __future__ import annotations
 
 import math
 
-from anysoftmax import blocks, kernels
+from anysoftmax import blocks, chunks, kernels
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array, as_array, is_compiling, is_numpy, namespace_name
+from anysoftmax.arrays import Array, as_array, is_compiling, is_dask, is_numpy, namespace_name
 from anysoftmax.errors import KernelError
 from anysoftmax.kernels import table
 from anysoftmax.operations import Computation, PullBack
@@ -58,4 +58,6 @@ def _by_kernel(operation: Computation, a: Admitted, out: Array | None) -> Array 
 def _by_reference(operation: Computation, a: Admitted, out: Array | None) -> Array:
     if is_numpy(a.logits):
         return blocks.run(operation, a, out)
+    if is_dask(a.logits):
+        return chunks.run(operation, a, compute)
     return operation(a)

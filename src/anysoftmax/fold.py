@@ -17,6 +17,9 @@ largest logit and what the others add to it:
     \mathrm{log\,softmax}_i = z_i - \log(1 + r), \qquad
     \mathrm{logsumexp} = m + \log(1 + r).
 
+The summaries of two parts of a slice are *merged* into that of the whole, where each part counts
+as its peak, :math:`1 + r` times; so slices may be larger than memory.
+
 Why it is accurate: the shift comes before the division, so nothing overflows; `rest` is added up
 without the winner's 1, so `log1p(rest)` keeps the full precision of a small rest, where
 `log(1 + rest)` would return 0; both terms of log-softmax have one sign, so they cannot cancel.
@@ -42,7 +45,7 @@ from typing import NamedTuple
 
 from anysoftmax.admission import Admitted, in_working_dtype
 from anysoftmax.arrays import Array, DType, Namespace, into, is_numpy, largest, narrow
-from anysoftmax.compensation import difference_residual, quotient_residual
+from anysoftmax.compensation import difference_residual, quotient_residual, two_sum
 from anysoftmax.differentiation import (
     holds_everywhere,
     is_compiled_by_xla,
@@ -68,6 +71,18 @@ class Room(NamedTuple):
 
 
 NO_ROOM = Room()
+
+
+class Summary(NamedTuple):
+    """What is known of slices that have been seen in part or whole, of one number for each.
+
+    `lost` is what rounding has taken from `rest`, so that it can be added to for ever. A slice
+    without participants has a peak of -inf and a rest of -1.
+    """
+
+    peak: Array
+    rest: Array
+    lost: Array
 
 
 class Slices(NamedTuple):
@@ -218,10 +233,35 @@ def entropy(a: Admitted, s: Slices, rest: Array, surprise: Array) -> Array:
     return narrow(xp, xp.where((s.peak == math.inf) & (rest > 0), math.nan, h), a.dtype)
 
 
-def finish(a: Admitted, s: Slices, rest: Array) -> Array:
+def merge(a: Admitted, first: Summary, second: Summary) -> Summary:
+    """Join the summaries of two parts of each slice; of `a` the temperature and dtypes count.
+
+    The part with the lower peak shrinks. Where it hardly does, what it loses is taken from it, and
+    all sums are carried without rounding: the error stays that of a few operations however many
+    parts there have been.
+    """
+    xp = a.xp
+    peaks, rests, losses = (xp.stack(pair) for pair in zip(first, second, strict=True))
+    parts = a._replace(logits=peaks, axes=(0,), where=None, weights=None)
+    peak = peak_of(parts)
+    s = lift(parts, peak, NO_ROOM, ordinary=False, invariant=False)
+    e, winners = s.exponentials, xp.floor(s.exponentials)
+    near = e > 0.5
+    shrinkage = xp.expm1(xp.where(near, s.shifted, 0.0))
+    if s.residual is not None:
+        shrinkage = shrinkage + e * s.residual
+    kept = xp.where(near, rests, 0.0)
+    added = rests * xp.where(near, shrinkage, e) + losses * e + (e - winners)
+    total, first_lost = two_sum(kept[0, ...], kept[1, ...])
+    added = added[0, ...] + added[1, ...] + ((winners[0, ...] + winners[1, ...]) - 1.0)
+    rest, second_lost = two_sum(total, added)
+    return Summary(peak[0, ...], rest, first_lost + second_lost)
+
+
+def finish(a: Admitted, peak: Array, rest: Array, *, ordinary: bool | Array = False) -> Array:
     """Log-sum-exp: the peak and the logarithm of what the others add."""
-    logarithm = a.xp.log1p(rest) if s.ordinary else _log1p(a.xp, rest, nothing=-math.inf)
-    return narrow(a.xp, s.peak + logarithm, a.dtype)
+    logarithm = a.xp.log1p(rest) if ordinary else _log1p(a.xp, rest, nothing=-math.inf)
+    return narrow(a.xp, peak + logarithm, a.dtype)
 
 
 def terms_of_surprise(a: Admitted, s: Slices) -> Array:

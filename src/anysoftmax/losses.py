@@ -21,6 +21,7 @@ import math
 from anysoftmax import fold
 from anysoftmax.admission import Admitted
 from anysoftmax.arrays import Array, Namespace
+from anysoftmax.chunks import ahead
 from anysoftmax.differentiation import is_differentiated
 from anysoftmax.dispatch import compute
 from anysoftmax.indexing import numbered
@@ -100,8 +101,9 @@ def _coefficients(a: Admitted, targets: Targets) -> tuple[Array, Array | None]:
         k = k if targets.label_weights is None else weighed(xp, k, targets.label_weights)
     if e is None:
         return k, None
-    taking_part = xp.astype(_taking_part(a), a.work)
-    number = sum_alike(xp, taking_part, a.axes)
+    taking_part, before = xp.astype(_taking_part(a), a.work), ahead(a)
+    counted = taking_part if before is a else xp.astype(_taking_part(before), a.work)
+    number = sum_alike(xp, counted, a.axes)
     each = e / xp.where(number == 0, 1.0, number)
     return weighed(xp, 1.0 - e, k) + weighed(xp, targets.class_weights, each * taking_part), number
 

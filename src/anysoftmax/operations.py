@@ -32,7 +32,7 @@ class Operation(NamedTuple):
     from the sums. Slices may be cut into parts: their peaks are joined, their sums added.
 
     `final_step` names the step of the fold that the result is made of, element by element; None if
-    the axes are reduced to `length`, one axis only where that is not 1.
+    the axes are reduced to length 1, the first one to `length`.
     `rereads_shifted` tells that z is needed once more after its exponentials are formed.
     `total` makes the sum of all exponentials of what was added up.
     `of_nothing` is the result for slices without any element.
@@ -59,9 +59,13 @@ class Operation(NamedTuple):
         return self.final_step is None
 
     def result_shape(self, a: Admitted) -> tuple[int, ...]:
-        """Return the shape of the result, reduced axes kept as length 1 (or the result's own)."""
-        lengths = enumerate(a.logits.shape)
-        return tuple(self.length if self.reduces and i in a.axes else n for i, n in lengths)
+        """Return the shape of the result: reduced axes stay as length 1, the first as its own."""
+        shape = list(a.logits.shape)
+        if self.reduces:
+            for axis in a.axes:
+                shape[axis] = 1
+            shape[a.axes[0]] = self.length
+        return tuple(shape)
 
     def __call__(self, a: Admitted, room: Room = NO_ROOM) -> Array:
         """Compute the function of whole slices."""
@@ -167,6 +171,17 @@ def _pull_back_label(a: Admitted, room: Room) -> Array:
 Computation = Operation | PullBack
 
 
+# Functions with names, so that an operation can be sent to another process.
+
+
+def _terms_of_total(a: Admitted, s: Slices) -> tuple[Array, ...]:
+    return (fold.total_of(a, s),)
+
+
+def _own_total(_: Admitted, total: Array, *_others: Array) -> Array:
+    return total
+
+
 def _total_of_rest(a: Admitted, others: Array, winners: Array, *_: Array) -> Array:
     return 1.0 + fold.rest_of(a, others, winners)
 
@@ -176,7 +191,8 @@ def _conclude_log_softmax(a: Admitted, s: Slices, others: Array, winners: Array)
 
 
 def _conclude_logsumexp(a: Admitted, s: Slices, others: Array, winners: Array) -> Array:
-    return fold.finish(a, s, fold.rest_of(a, others, winners))
+    rest = fold.rest_of(a, others, winners)
+    return fold.finish(a, s.peak, rest, ordinary=s.ordinary)
 
 
 def _conclude_summary(a: Admitted, s: Slices, others: Array, winners: Array) -> Array:
@@ -195,6 +211,20 @@ def _conclude_entropy(
     return fold.entropy(a, s, fold.rest_of(a, others, winners), surprise)
 
 
+def _told_peak(a: Admitted) -> Any:
+    return a.peak
+
+
+def _told_rest(a: Admitted, _: Slices) -> tuple[Array, ...]:
+    rest: Any = a.rest
+    return rest, a.xp.ones_like(rest)  # the others, and one winner
+
+
+def _told_total(a: Admitted, _: Slices) -> tuple[Array, ...]:
+    rest: Any = a.rest
+    return (1.0 + rest,)
+
+
 def _conclude_moments(a: Admitted, _: Slices, *sums: Array) -> Array:
     moments = a.xp.concat(fold.moments(a, *sums), axis=a.axes[0])
     return moments if moments.dtype == a.dtype else a.xp.astype(moments, a.dtype)
@@ -202,6 +232,22 @@ def _conclude_moments(a: Admitted, _: Slices, *sums: Array) -> Array:
 
 def _conclude_surprisal(a: Admitted, s: Slices, others: Array, winners: Array) -> Array:
     return surprisal(a, s.peak, fold.rest_of(a, others, winners), ordinary=s.ordinary)
+
+
+def _lift_weighted(a: Admitted, heaviest: Any, room: Room, *, ordinary: bool) -> Slices:  # noqa: ARG001
+    return lift_weighted(a, heaviest)
+
+
+def _tangent_of_softmax(a: Admitted, _y: Array, p: Array, t: Array) -> Array:
+    return fold.masked(a, fold.weighed(a, p, fold.centred(a, p, t)))
+
+
+def _tangent_of_log_softmax(a: Admitted, _y: Array, p: Array, t: Array) -> Array:
+    return fold.masked(a, fold.centred(a, p, t))
+
+
+def _tangent_of_logsumexp(a: Admitted, _y: Array, p: Array, t: Array) -> Array:
+    return fold.mean(a, p, t)
 
 
 def _tangent_of_surprisal(a: Admitted, y: Array, p: Array, t: Array) -> Array:
@@ -225,11 +271,11 @@ SOFTMAX = Operation(
     fold.peak_of,
     fold.peak_among,
     partial(fold.lift, invariant=True),
-    lambda a, s: (fold.total_of(a, s),),
+    _terms_of_total,
     fold.shares,
-    lambda a, total: total,
+    _own_total,
     final_step="exponentials",
-    tangent=lambda a, y, p, t: fold.masked(a, fold.weighed(a, p, fold.centred(a, p, t))),
+    tangent=_tangent_of_softmax,
 )
 LOG_SOFTMAX = Operation(
     "log_softmax",
@@ -241,8 +287,15 @@ LOG_SOFTMAX = Operation(
     _total_of_rest,
     final_step="shifted",
     rereads_shifted=True,
-    tangent=lambda a, y, p, t: fold.masked(a, fold.centred(a, p, t)),
+    tangent=_tangent_of_log_softmax,
 )
+# What is left to do where the summaries of the slices are known: each element is on its own.
+TOLD = {
+    "softmax": SOFTMAX._replace(name="told softmax", peak_of=_told_peak, add_up=_told_total),
+    "log_softmax": LOG_SOFTMAX._replace(
+        name="told log_softmax", peak_of=_told_peak, add_up=_told_rest
+    ),
+}
 LOGSUMEXP = Operation(
     "logsumexp",
     fold.peak_of,
@@ -252,15 +305,20 @@ LOGSUMEXP = Operation(
     _conclude_logsumexp,
     _total_of_rest,
     final_step=None,
-    tangent=lambda a, y, p, t: fold.mean(a, p, t),
+    tangent=_tangent_of_logsumexp,
 )
 WEIGHTED_LOGSUMEXP = LOGSUMEXP._replace(
     peak_of=heaviest_of,
     join_peaks=heaviest_among,
-    lift=lambda a, heaviest, room, ordinary: lift_weighted(a, heaviest),
+    lift=_lift_weighted,
     tangent=None,
 )
 SUMMARY = LOGSUMEXP._replace(name="summary", conclude=_conclude_summary, length=2, tangent=None)
+WEIGHTED_SUMMARY = SUMMARY._replace(
+    peak_of=WEIGHTED_LOGSUMEXP.peak_of,
+    join_peaks=WEIGHTED_LOGSUMEXP.join_peaks,
+    lift=WEIGHTED_LOGSUMEXP.lift,
+)
 SURPRISAL = LOGSUMEXP._replace(
     name="surprisal",
     lift=partial(fold.lift, invariant=True),
@@ -287,7 +345,7 @@ MOMENTS = Operation(
     partial(fold.lift, invariant=True),
     fold.terms_of_moments,
     _conclude_moments,
-    lambda a, total, *_: total,
+    _own_total,
     final_step=None,
     length=2,
     rereads_shifted=True,
@@ -296,3 +354,9 @@ SOFTMAX_PULL_BACK = PullBack("softmax_vjp", _pull_back_softmax)
 LOG_SOFTMAX_PULL_BACK = PullBack("log_softmax_vjp", _pull_back_log_softmax)
 LOGSUMEXP_PULL_BACK = PullBack("logsumexp_vjp", _pull_back_logsumexp)
 LABEL_PULL_BACK = PullBack("cross_entropy_grad", _pull_back_label)
+
+
+def parts_of(x: Array, axis: int) -> tuple[Array, Array]:
+    """Return the two things that an operation says of each slice, side by side along an axis."""
+    before = (slice(None),) * axis
+    return x[(*before, slice(0, 1), ...)], x[(*before, slice(1, 2), ...)]

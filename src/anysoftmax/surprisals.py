@@ -17,6 +17,7 @@ from typing import Any
 from anysoftmax import fold
 from anysoftmax.admission import Admitted
 from anysoftmax.arrays import Array
+from anysoftmax.chunks import ahead
 from anysoftmax.differentiation import (
     is_differentiated,
     is_traced,
@@ -25,7 +26,8 @@ from anysoftmax.differentiation import (
 from anysoftmax.dispatch import compute
 from anysoftmax.indexing import pick
 from anysoftmax.labels import infinite_without, is_present, surprisal
-from anysoftmax.operations import LABEL_PULL_BACK, LOG_SOFTMAX, SUMMARY, SURPRISAL
+from anysoftmax.operations import LABEL_PULL_BACK, LOG_SOFTMAX, SURPRISAL
+from anysoftmax.summaries import summarise
 
 
 def surprisals(a: Admitted) -> Array:
@@ -33,7 +35,7 @@ def surprisals(a: Admitted) -> Array:
     y = compute(LOG_SOFTMAX, a)
     if 0 in a.logits.shape:
         return y
-    peak = fold.peak_of(fold.participants(a))
+    peak = fold.peak_of(fold.participants(ahead(a)))
     return infinite_without(a.xp, y, peak)
 
 
@@ -81,14 +83,8 @@ def _with_pull_back(a: Admitted, labels: Array) -> Array:
     )
 
 
-def parts_of(x: Array, axis: int) -> tuple[Array, Array]:
-    """Return the two things that an operation says of each slice, side by side along an axis."""
-    before = (slice(None),) * axis
-    return x[(*before, slice(0, 1), ...)], x[(*before, slice(1, 2), ...)]
-
-
 def surprisals_and_peaks(a: Admitted, labels: Array) -> tuple[Array, Array]:
     """Return the surprisal of each slice's label, by the summary of the slice, and its peak."""
-    peak, rest = parts_of(compute(SUMMARY, a), a.axes[0])
+    peak, rest = summarise(a, compute)
     a = a._replace(labels=labels)
     return surprisal(a, peak, rest, ordinary=fold.is_ordinary(a, peak)), peak

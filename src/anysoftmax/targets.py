@@ -165,7 +165,13 @@ def _admit_labels(
     if tuple(labels.shape) == tuple(a.logits.shape):
         meaning += " (one-hot rows must be of a floating dtype)"
     _require_shape(labels, _slices(a), meaning, name)
-    count = math.prod([a.logits.shape[i] for i in a.axes])
+    lengths = [a.logits.shape[i] for i in a.axes]
+    if not all(isinstance(n, int) for n in lengths):
+        raise ValueError(
+            f"{name} number the classes, and how many there are is not known of logits of shape"
+            f" {tuple(a.logits.shape)}: call their compute_chunk_sizes() first"
+        )
+    count = math.prod(lengths)
 
     # Numbers in a list are known even where the library makes traced or lazy arrays of them.
     known, weights = (read if read is not None else concrete(labels)), None

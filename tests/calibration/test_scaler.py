@@ -29,6 +29,7 @@ NOT_FOR_LOGITS = {
     "check_estimators_fit_returns_self": THREE_LABELS,
     "check_readonly_memmap_input": THREE_LABELS,
     "check_sample_weights_not_an_array": THREE_LABELS,
+    "check_sample_weights_pandas_series": THREE_LABELS,
     "check_sample_weights_shape": THREE_LABELS,
     "check_sample_weights_not_overwritten": THREE_LABELS,
     "check_complex_data": "we raise a TypeError, as everywhere in this package",

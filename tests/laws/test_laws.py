@@ -29,6 +29,7 @@ COMPILER_LAWS = {
 # too, is held to them.
 GRIDS = {
     "any-axis",
+    "blocks-in-any-order",
     "inputs-unchanged",
     "joint-axes",
     "layouts",

@@ -22,9 +22,9 @@ from anysoftmax.admission import Admitted
 from anysoftmax.arrays import Array, kept, widest
 from anysoftmax.dispatch import compute
 from anysoftmax.labels import chosen_of
-from anysoftmax.operations import MOMENTS
+from anysoftmax.operations import MOMENTS, parts_of
 from anysoftmax.summation import stable_sum
-from anysoftmax.surprisals import parts_of, surprisals_and_peaks
+from anysoftmax.surprisals import surprisals_and_peaks
 from anysoftmax.targets import Targets, weighed
 
 

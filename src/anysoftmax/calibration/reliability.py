@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
-from threading import Lock
 from typing import Any, Self
 
 from anysoftmax.arrays import (
@@ -30,13 +28,11 @@ from anysoftmax.calibration.binning import (
 )
 from anysoftmax.calibration.samples import Samples, admit_samples, refuse_no_weight
 from anysoftmax.differentiation import stop_gradient
+from anysoftmax.pytrees import register
 
 __all__ = ["NORMS", "Reliability", "reliability"]
 
 NORMS = ("l1", "l2", "max")
-
-_registering = Lock()
-_registered: set[type] = set()
 
 
 class Reliability:
@@ -88,7 +84,7 @@ class Reliability:
         self._sums = sums
         self._axis = axis
         self._classwise = classwise
-        _register(type(self))
+        register(type(self))
 
     def __repr__(self) -> str:
         kind = ", class-wise" if self._classwise else ""
@@ -96,7 +92,7 @@ class Reliability:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        _register(type(self))
+        register(type(self))
 
     @property
     def weights(self) -> Array:
@@ -424,14 +420,3 @@ def _binned(judged: Judged, edges: Array, axis: int, *, classwise: bool) -> Reli
     if not classwise:
         counts, sums = counts[0, :], sums[0, :, :]
     return Reliability(edges, counts, sums, axis=axis, classwise=classwise)
-
-
-def _register(kind: type[Reliability]) -> None:
-    """Make the class a pytree, as soon as JAX is there."""
-    jax = sys.modules.get("jax")
-    if kind in _registered or not hasattr(jax, "tree_util"):
-        return
-    with _registering:
-        if kind not in _registered:
-            sys.modules["jax"].tree_util.register_pytree_node_class(kind)
-            _registered.add(kind)

@@ -35,8 +35,8 @@ class View(NamedTuple):
 def view(given: View, axes: tuple[int, ...]) -> View | None:
     """See arrays of equally many axes as three; None if that takes a copy.
 
-    The result may have a length of its own along `axes`, 1 if they are several; what there is one
-    of a slice must have 1.
+    The result may have a length of its own along the first of `axes`, and 1 along the others; what
+    there is one of a slice must have 1.
     """
     x, out = given.x, given.out
     arrays = [a for a in given if a is not None]

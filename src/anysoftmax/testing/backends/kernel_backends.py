@@ -35,7 +35,7 @@ class _KernelBackend(Backend):
 
     def excuses(self, operation: str, a: Any) -> bool:
         """Return whether a kernel may leave a request to the reference."""
-        return (operation == "logsumexp" and a.weights is not None) or a.compensated
+        return (operation in {"logsumexp", "summary"} and a.weights is not None) or a.compensated
 
     @contextmanager
     def context(self) -> Iterator[None]:
