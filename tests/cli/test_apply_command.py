@@ -8,7 +8,9 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 import anysoftmax as asm
 from anysoftmax.testing.bounds import expect, judge
@@ -56,6 +58,28 @@ def test_digits_table(command, digits_csv, tmp_path):
     judge(result, expect("log_softmax", FORMATS["float64"], logits, axis=-1))
 
 
+def test_a_table_with_tabs(command, digits_csv, tmp_path):
+    (tmp_path / "digits.tsv").write_text(digits_csv.read_text().replace(",", "\t"))
+    assert command("apply", "digits.tsv", "-o", "probs.tsv").status == 0
+    assert command("apply", digits_csv, "-o", "probs.csv").status == 0
+    with_commas = (tmp_path / "probs.csv").read_text()
+    assert (tmp_path / "probs.tsv").read_text() == with_commas.replace(",", "\t")
+
+
+def test_a_typed_table(command, digits_npy, tmp_path):
+    logits, labels = np.load(digits_npy), np.load(DATA / "digits_labels.npy")
+    columns = {f"digit_{k}": logits[:, k].copy() for k in range(10)}
+    table = pa.table({"label": labels, **columns})
+    parquet.write_table(table, "digits.parquet")
+    outcome = command("apply", "digits.parquet", "-o", "probs.parquet", "--log")
+    assert (outcome.status, outcome.out, outcome.err) == (0, "", "")
+    result = parquet.read_table("probs.parquet")
+    assert result.schema == table.schema
+    assert result["label"] == table["label"]
+    probs = np.stack([column.to_numpy() for column in result.columns[1:]], axis=-1)
+    judge(probs, expect("log_softmax", FORMATS["float32"], logits, axis=-1))
+
+
 def test_from_standard_input_to_standard_output(real_command, digits_csv):
     outcome = real_command("apply", "-", "-o", "-", text_input=digits_csv.read_text())
     assert (outcome.status, outcome.err) == (0, "")
@@ -96,6 +120,15 @@ def bad_files(tmp_path, digits_npy):
     (tmp_path / "first.csv").write_text("Cat,Dog\n1,two\n3,4\n")
     (tmp_path / "quote.csv").write_text('Cat,Dog\n1,"2\n')
     (tmp_path / "binary.csv").write_bytes(bytes(range(256)))
+    table = pa.table({"Cat": [1.0, 2.0], "Dog": [1.0, None]})
+    parquet.write_table(table[:1], tmp_path / "good.parquet")
+    parquet.write_table(table, tmp_path / "null.parquet")
+    (tmp_path / "cut.parquet").write_bytes((tmp_path / "good.parquet").read_bytes()[:-9])
+    (tmp_path / "empty.parquet").write_bytes(b"")
+    (tmp_path / "text.parquet").write_text("Cat,Dog\n1,2\n")
+    (tmp_path / "good.tsv").write_text("Cat\tDog\n1\t2\n")
+    (tmp_path / "ragged.tsv").write_text("Cat\tDog\n1\t2\n3\n")
+    (tmp_path / "commas.tsv").write_text("Cat,Dog\n1,2\n")
     (tmp_path / "existing.npy").write_bytes(b"precious")
     (tmp_path / "folder.npy").mkdir()
     (tmp_path / "folder.csv").mkdir()
@@ -117,6 +150,13 @@ MISTAKES = [
     (["first.csv", "-o", "p.csv"], 1, "line 3, column 2 ('Dog'): '4' is a number in a column of"),
     (["quote.csv", "-o", "p.csv"], 1, "quote.csv: line 2: unexpected end of data"),
     (["binary.csv", "-o", "p.csv"], 1, "binary.csv: line"),
+    (["missing.parquet", "-o", "p.parquet"], 1, "missing.parquet: no such file"),
+    (["null.parquet", "-o", "p.parquet"], 1, "row 1 (from 0), column 'Dog': is null"),
+    (["cut.parquet", "-o", "p.parquet"], 1, "cut.parquet: is not a .parquet file: it is something"),
+    (["empty.parquet", "-o", "p.parquet"], 1, "empty.parquet: is not a .parquet file: it is empty"),
+    (["text.parquet", "-o", "p.parquet"], 1, "text.parquet: is not a .parquet file"),
+    (["ragged.tsv", "-o", "p.tsv"], 1, "ragged.tsv: line 3 has 1 cells"),
+    (["commas.tsv", "-o", "p.tsv"], 1, "commas.tsv: line 2: no column holds numbers"),
     (["folder.npy", "-o", "p.npy"], 1, "folder.npy: is a directory"),
     (["folder.csv", "-o", "p.csv"], 1, "folder.csv: is a directory"),
     (["good.npy", "-o", "nowhere/p.npy"], 1, "nowhere/p.npy: cannot be written"),
@@ -125,6 +165,9 @@ MISTAKES = [
     (["good.npy", "-o", "folder.npy", "--overwrite"], 2, "folder.npy: is a directory"),
     (["good.npy", "-o", "p.csv"], 2, "p.csv: must have the format of good.npy"),
     (["good.npy", "-o", "-"], 2, "must have the format of good.npy"),
+    (["good.parquet", "-o", "-"], 2, "must have the format of good.parquet"),
+    (["good.parquet", "-o", "p.csv"], 2, "must have the format of good.parquet"),
+    (["good.tsv", "-o", "p.csv"], 2, "must have the format of good.tsv"),
     (["logits.txt", "-o", "p.txt"], 2, "logits.txt: the suffix '.txt' names no known format"),
     (["good.npy", "-o", "p"], 2, "p: the suffix '' names no known format"),
     (["good.npy"], 2, "Missing option"),
@@ -142,7 +185,7 @@ WRONG_OPTIONS = [
     (["--temperature", "hot"], "'hot' is not a number"),
     (["--dtype", "int8"], "'int8' is not one of float16, float32, float64"),
 ]
-for suffix in ("npy", "csv"):
+for suffix in ("npy", "csv", "parquet"):
     MISTAKES += [
         ([f"good.{suffix}", "-o", f"p.{suffix}", *options], 2, says)
         for options, says in WRONG_OPTIONS
@@ -174,7 +217,7 @@ def test_mistakes_in_a_process_of_their_own(real_command, folder_state, argument
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything"
 )
 @pytest.mark.usefixtures("bad_files")
-@pytest.mark.parametrize("suffix", ["npy", "csv"])
+@pytest.mark.parametrize("suffix", ["npy", "csv", "parquet"])
 def test_an_unreadable_file(command, tmp_path, suffix):
     (tmp_path / f"good.{suffix}").chmod(0)
     command("apply", f"good.{suffix}", "-o", f"p.{suffix}").assert_fails(1, "Permission denied")
@@ -182,7 +225,7 @@ def test_an_unreadable_file(command, tmp_path, suffix):
 
 
 @pytest.mark.usefixtures("bad_files")
-@pytest.mark.parametrize("suffix", ["npy", "csv"])
+@pytest.mark.parametrize("suffix", ["npy", "csv", "parquet"])
 def test_a_file_that_cannot_be_opened(command, folder_state, monkeypatch, suffix):
     """As an unreadable file, also for root, whom permissions do not stop."""
     before = folder_state()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import anysoftmax as asm
-from anysoftmax.files import FileError, apply, delimited
+from anysoftmax.files import FileError, apply, delimited, read_samples
 from anysoftmax.testing.bounds import expect, judge
 from anysoftmax.testing.formats import FORMATS
 
@@ -79,6 +79,20 @@ def test_text_in_any_encoding_keeps_its_bytes(tmp_path):
     apply(tmp_path / "logits.csv", tmp_path / "probs.csv")
     expected = "id,Kätzchen,Dog\nä,0.5,0.5\n".encode("latin-1")
     assert (tmp_path / "probs.csv").read_bytes() == expected
+
+
+def test_tabs_and_commas_change_places(tmp_path):
+    """Quotes stand where the delimiter of the file needs them."""
+    text = 'id\tCat\tDog\n"a\tb, c"\t0\t0\nd, e\t5\tinf\n'
+    (tmp_path / "logits.tsv").write_text(text)
+    apply(tmp_path / "logits.tsv", tmp_path / "probs.tsv")
+    expected = 'id\tCat\tDog\n"a\tb, c"\t0.5\t0.5\nd, e\t0.0\t1.0\n'
+    assert (tmp_path / "probs.tsv").read_text() == expected
+    (tmp_path / "labels.tsv").write_text("id\tanimal\n1\tDog\n2\tCat\n")
+    (tmp_path / "logits.tsv").write_text("id\tCat\tDog\n1\t0\t5\n2\t0\t5\n")
+    found = read_samples(tmp_path / "logits.tsv", tmp_path / "labels.tsv")
+    assert found.labels.tolist() == [1, 0]
+    assert found.logits.tolist() == [[0.0, 5.0], [0.0, 5.0]]
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])

@@ -26,7 +26,10 @@ def float_name(text: str) -> str:
 def apply(  # noqa: PLR0917 - typer passes options by name
     logits: Annotated[
         str,
-        typer.Argument(metavar="LOGITS", help="A .npy or .csv file; - for csv on standard input."),
+        typer.Argument(
+            metavar="LOGITS",
+            help="A .npy, .parquet, .csv or .tsv file; - for csv on standard input.",
+        ),
     ],
     output: Annotated[
         str,
@@ -54,7 +57,7 @@ def apply(  # noqa: PLR0917 - typer passes options by name
 ) -> None:
     """Write the softmax of a file of logits, of any size, to another file.
 
-    In a .csv file the columns id, label, target and those without numbers are copied as they are.
+    In a table the columns id, label, target and those without numbers are copied as they are.
     """
     target = standard_output(table=True) if output == STANDARD_STREAM else output
     # A bar would be drawn across results that go to the same terminal.

@@ -49,6 +49,16 @@ def apply(
             header. Columns named ``id``, ``label`` or ``target`` (in any case), a first column
             without a name under a header (the index that pandas writes), and columns that hold no
             numbers are copied unchanged. It is read a few rows at a time, or whole for ``axis=0``.
+        ``.tsv``
+            The same with tabs in place of commas.
+        ``.parquet``
+            A table whose columns have types, which needs pyarrow. Columns of integers and of
+            floating numbers are classes, of which none may hold a null; columns with the names
+            above, the index that pandas writes and columns of other types are copied unchanged.
+            Or one column of lists of floating numbers, equally long, each the logits of a row,
+            beside no other floating numbers. It is read some megabytes at a time (a group of rows
+            at most, if it is well compressed), or whole for ``axis=0``. Compression and metadata
+            are kept.
     target : path or text stream
         The file to write, with the suffix of `source`. It appears only when it is complete; on
         any failure everything is left as it was (a stream keeps what it was given). It may be
@@ -61,7 +71,7 @@ def apply(
         :math:`T`, without dimension, 0 or more; ``inf`` is allowed.
     dtype : str or numpy dtype, optional
         The floating dtype that logits are cast to first, and of the results. By default that of
-        the logits; float64 for integers and for tables.
+        the logits, the widest in a ``.parquet`` file; float64 for integers and tables of text.
     overwrite : bool
         Replace an existing target.
     progress : callable, optional

@@ -1,4 +1,4 @@
-"""Tables as text, ``.csv``: read and written a few rows at a time."""
+"""Tables as text, ``.csv`` unless another delimiter is given: a few rows at a time."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from anysoftmax.files.places import READING, WRITING, Place, place_name
 __all__ = ["process", "read_labels", "read_logits"]
 
 BATCH_CELLS = 2**16
+COMMA = ","
 
 WriteRow = Callable[[Sequence[Any]], None]
 
@@ -46,43 +47,44 @@ class Table(NamedTuple):
     rows: Iterator[Row]
 
 
-def process(source: Place, target: Place, operation: Operation, progress: Progress) -> None:
+def process(
+    source: Place,
+    target: Place,
+    operation: Operation,
+    progress: Progress,
+    *,
+    delimiter: str = COMMA,
+) -> None:
     """Write the result of `operation` on the table in `source` to `target`, row by row."""
+    name = place_name(source)
     with contextlib.ExitStack() as files:
-        table = files.enter_context(opened(source))
+        stream = files.enter_context(opened(source))
         output = (
             files.enter_context(target.open("w", **WRITING)) if isinstance(target, Path) else target
         )
-        convert(table, output, place_name(source), operation, progress)
+        table = look_at(stream, name, delimiter)
+        axes = operation.axes((0, len(table.columns.names)))
+        operation.result_dtype(2, np.dtype(np.float64))
+
+        write_row = row_writer(output, delimiter)
+        if table.header:
+            write_row(table.header)
+        classes = table.columns.classes
+        # Down the columns a slice ends only with the table.
+        most = max(1, BATCH_CELLS // len(classes)) if axes == (1,) else None
+        for batch in batches(table.rows, most):
+            logits = np.array([numbers_of(name, table.columns, row) for row in batch])
+            write_batch(write_row, batch, classes, operation(logits))
+            progress(fraction_read(stream))
 
 
-def convert(
-    source: TextIO, target: TextIO, name: str, operation: Operation, progress: Progress
-) -> None:
-    """Write the result of `operation` on a table from stream to stream; `name` is for messages."""
-    table = look_at(source, name)
-    axes = operation.axes((0, len(table.columns.names)))
-    operation.result_dtype(2, np.dtype(np.float64))
-
-    write_row = row_writer(target)
-    if table.header:
-        write_row(table.header)
-    classes = table.columns.classes
-    # Down the columns a slice ends only with the table.
-    most = max(1, BATCH_CELLS // len(classes)) if axes == (1,) else None
-    for batch in batches(table.rows, most):
-        logits = np.array([numbers_of(name, table.columns, row) for row in batch])
-        write_batch(write_row, batch, classes, operation(logits))
-        progress(fraction_read(source))
-
-
-def read_logits(source: Place, progress: Progress) -> Logits:
+def read_logits(source: Place, progress: Progress, *, delimiter: str = COMMA) -> Logits:
     """Read the columns of numbers."""
     name = place_name(source)
     parts, lines = [], array("q")
     ids: list[str] = []
     with opened(source) as stream:
-        table = look_at(stream, name)
+        table = look_at(stream, name, delimiter)
         classes, marked = table.columns.classes, id_column(table.header)
         for batch in batches(table.rows, max(1, BATCH_CELLS // len(classes))):
             parts.append(np.array([numbers_of(name, table.columns, row) for row in batch]))
@@ -94,12 +96,12 @@ def read_logits(source: Place, progress: Progress) -> Logits:
     return Logits(name, np.concatenate(parts), names, partial(line_name, lines), ids or None)
 
 
-def read_labels(source: Place, classes: Sequence[str] | None) -> Labels:
+def read_labels(source: Place, classes: Sequence[str] | None, *, delimiter: str = COMMA) -> Labels:
     """Read the column of labels; in one that has no header, the first cell may name a class."""
     name = place_name(source)
     cells, lines, ids, same = [], array("q"), [], dict[str, str]()
     with opened(source) as stream:
-        rows = read_rows(stream, name)
+        rows = read_rows(stream, name, delimiter)
         ahead = [row for row in (next(rows, None), next(rows, None)) if row is not None]
         if not ahead:
             raise FileError(f"{name}: is empty")
@@ -135,9 +137,9 @@ def opened(source: Place) -> contextlib.AbstractContextManager[TextIO]:
     return stream
 
 
-def look_at(source: TextIO, name: str) -> Table:
+def look_at(source: TextIO, name: str, delimiter: str) -> Table:
     """Read the header, if there is one, and tell the columns by the first row of numbers."""
-    rows = read_rows(source, name)
+    rows = read_rows(source, name, delimiter)
     first = next(rows, None)
     if first is None:
         raise FileError(f"{name}: is empty")
@@ -151,9 +153,9 @@ def look_at(source: TextIO, name: str) -> Table:
     return Table(first.cells if header else None, columns, itertools.chain(ahead, rows))
 
 
-def read_rows(source: TextIO, name: str) -> Iterator[Row]:
+def read_rows(source: TextIO, name: str, delimiter: str) -> Iterator[Row]:
     """Yield the rows; raise for a blank one in the middle or one of another length."""
-    reader = csv.reader(source, strict=True)
+    reader = csv.reader(source, delimiter=delimiter, strict=True)
     length = blank = 0
     while True:
         try:
@@ -178,10 +180,10 @@ def read_rows(source: TextIO, name: str) -> Iterator[Row]:
         yield Row(line, cells)
 
 
-def row_writer(target: TextIO) -> WriteRow:
+def row_writer(target: TextIO, delimiter: str) -> WriteRow:
     """Return a function that writes the cells of a row."""
-    write = csv.writer(target, lineterminator="\n").writerow
-    write_quoted = csv.writer(target, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow
+    writer = partial(csv.writer, target, delimiter=delimiter, lineterminator="\n")
+    write, write_quoted = writer().writerow, writer(quoting=csv.QUOTE_ALL).writerow
 
     def write_row(cells: Sequence[Any]) -> None:
         # The csv module leaves a carriage return bare, where readers take it for the end of a line.

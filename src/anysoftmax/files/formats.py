@@ -38,6 +38,8 @@ class Format(Protocol):
 MODULES = {
     ".csv": "anysoftmax.files.delimited",
     ".npy": "anysoftmax.files.npy",
+    ".parquet": "anysoftmax.files.parquet",
+    ".tsv": "anysoftmax.files.tabbed",
 }
 STREAM_SUFFIX = ".csv"
 
@@ -50,6 +52,11 @@ def format_of(where: Place) -> Format:
         raise FileRequestError(
             f"{where}: the suffix {suffix!r} names no known format; use one of {', '.join(MODULES)}"
         )
-    module: Any = importlib.import_module(name)
+    try:
+        module: Any = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise FileRequestError(
+            f'{where}: {suffix} needs {error.name}: pip install "anysoftmax[cli]"'
+        ) from error
     chosen: Format = module
     return chosen

@@ -80,8 +80,8 @@ def read_samples(
     labels : path or text stream
         The right class of each sample. A ``.npy`` file holds integers from 0. A table has one
         column (beside an id), with a header or not, or one named ``label`` or ``target``; its cells
-        are numbers from 0 or, if the table of logits has a header, names of classes. Where that
-        header numbers the classes, numbers are these names. It may be the same table.
+        are numbers from 0 or, if the columns of logits have names, names of classes. Where these
+        names are numbers, labels are these names. It may be the same table.
     progress : callable, optional
         Called now and then with the fraction of a table that has been read.
 
