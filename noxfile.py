@@ -27,6 +27,7 @@ ASV_CONFIG = ("--config", "benchmarks/asv.conf.json")
 GATES = (
     (r"^(graphs|tracing)\.", "1.05"),
     (r"^accuracy\..*\('\w+', '(numpy|torch|jax-jit)', 'float(32|64)', \d+, 'default'\)", "1.05"),
+    (r"^files\.Extra", "2"),
     (r"^memory\.Extra\..*, 1\)", "2"),
     (r"^throughput\.Ratio\..*, '(numpy|numpy-numba)', 'float32', (10|1000), -1\)", "1.25"),
     (r"^throughput\.Ratio\..*, '(torch|jax-jit|jax-jit-grad)', 'float32', 1000, -1\)", "1.25"),
@@ -93,6 +94,14 @@ def tests(session: nox.Session) -> None:
 def thorough(session: nox.Session) -> None:
     """Run the whole suite with many more examples a law; slow."""
     run_pytest(session, "thorough")
+
+
+@nox.session
+def big(session: nox.Session) -> None:
+    """Apply softmax to files of 1.5 GB in less than 400 MB of memory; needs 6 GB on the disk."""
+    session.install("-e", ".[cli,numba,testing]", *groups("test"))
+    # Its name keeps the file out of the suite. What a test has looked at is removed at once.
+    session.run("pytest", "-s", "tests/files/big_files.py", *session.posargs)
 
 
 @nox.session

@@ -190,8 +190,8 @@ class _Blocks:
             place = whole if operation.reduces else cuts[i]
             self._store(place, slices.room, operation.conclude(a, slices, *sums))
 
-        peak = _gather(find_peak, partial(operation.join_peaks, xp), len(cuts))
-        sums = _gather(add_up, join_sums, len(cuts))
+        peak = gather(find_peak, partial(operation.join_peaks, xp), len(cuts))
+        sums = gather(add_up, join_sums, len(cuts))
         for_each(conclude, range(1 if operation.reduces else len(cuts)))
 
     def _load(self, cut: Cut) -> tuple[Admitted, Room]:
@@ -243,7 +243,7 @@ def _in_result(operation: Operation, slices: Slices) -> Slices:
     return slices._replace(exponentials=None, room=Room(slices.room.shifted))
 
 
-def _gather(compute: Callable[[int], Any], join: Callable[[list[Any]], Any], count: int) -> Any:
+def gather(compute: Callable[[int], Any], join: Callable[[list[Any]], Any], count: int) -> Any:
     """Join what is computed of each part; in groups, so that only a few are kept at a time."""
     joined = []
     for start in range(0, count, GROUP):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from functools import cached_property
 from operator import index
 from os import getpid
@@ -38,7 +38,9 @@ class _Team:
         if getpid() == self._process:  # threads do not live on in a forked process
             with suppress(RuntimeError):
                 for _ in range(min(self.size - 1, most)):
-                    helpers.append(self._pool.submit(work))  # noqa: PERF401 - it may fail half-way
+                    # What the caller has chosen, a kernel for one, holds for helpers as well.
+                    context = copy_context()
+                    helpers.append(self._pool.submit(context.run, work))
         return helpers
 
     def dismiss(self) -> None:
@@ -129,10 +131,21 @@ def for_each(function: Callable[[Item], object], items: Iterable[Item]) -> None:
         finally:
             _team.reset(token)
 
-    helpers = team.call_helpers(work, len(pending) - 1)
-    work()
+    helpers: list[Future[None]] = []
+    try:
+        helpers = team.call_helpers(work, len(pending) - 1)
+        work()
+        _await(helpers)
+    finally:
+        # If this thread was interrupted, helpers finish the item they are at, and it is over.
+        pending.clear()
+        _await(helpers)
+    if failures:
+        raise failures[0]
+
+
+def _await(helpers: list[Future[None]]) -> None:
+    """Wait for helpers who have begun; the others need not begin."""
     for helper in helpers:
         if not helper.cancel():
             helper.result()
-    if failures:
-        raise failures[0]

@@ -94,6 +94,19 @@ def test_what_is_shared_out_is_not_shared_out_again() -> None:
     assert len(seen) == 12
 
 
+def test_what_the_caller_has_chosen_holds_for_helpers() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+    seen = []
+
+    def look(_: int) -> None:
+        meeting.wait()
+        seen.append(asm.kernels.chosen())
+
+    with asm.workers(2), asm.kernels.use("reference"):
+        threads.for_each(look, range(2))
+    assert seen == ["reference"] * 2
+
+
 def test_a_dismissed_team_leaves_all_to_the_caller() -> None:
     with asm.workers(2):
         team = threads._team.get()
@@ -109,3 +122,35 @@ def test_a_dismissed_team_leaves_all_to_the_caller() -> None:
 def test_exceptions_reach_the_caller() -> None:
     with asm.workers(2), pytest.raises(ZeroDivisionError):
         threads.for_each(lambda i: 1 / i, range(4))
+
+
+@pytest.mark.parametrize("moment", ["at work", "waiting"])
+def test_an_interrupted_caller_waits_for_its_helpers_and_leaves_the_rest(moment) -> None:
+    """What they write to may be closed, or removed, as soon as the call is over."""
+    caller = threading.current_thread()
+    begun, ended, interrupted = threading.Event(), [], threading.Event()
+    original = threads._await
+
+    def work(item: int) -> None:
+        if threading.current_thread() is caller:
+            assert begun.wait(10)
+            if moment == "at work":
+                interrupted.set()
+                raise KeyboardInterrupt
+        else:
+            begun.set()
+            assert interrupted.wait(10)
+            ended.append(item)
+
+    def interrupt(helpers: object) -> None:
+        if not interrupted.is_set():
+            interrupted.set()
+            raise KeyboardInterrupt
+        original(helpers)
+
+    with pytest.MonkeyPatch.context() as patch, asm.workers(2):
+        if moment == "waiting":
+            patch.setattr(threads, "_await", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            threads.for_each(work, range(2 if moment == "waiting" else 100))
+        assert len(ended) == 1

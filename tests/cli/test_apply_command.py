@@ -35,6 +35,7 @@ def read_table(text):
         (["--temperature", "0"], "softmax", "float32", {"temperature": 0.0}),
         (["--dtype", "float64", "--log"], "log_softmax", "float64", {}),
         (["--dtype", "float16"], "softmax", "float16", {}),
+        (["--workers", "2"], "softmax", "float32", {}),
     ],
 )
 def test_digits_array(command, options, function, dtype, meaning):
@@ -93,6 +94,20 @@ def test_standard_streams_and_files_mix(real_command, digits_csv, tmp_path):
     assert to_stdout.out == (tmp_path / "a.csv").read_text()
 
 
+def test_a_member_of_a_file(command, digits_npy):
+    arrays = {"a": np.load(digits_npy), "b": np.zeros((3, 2)), "names": np.asarray(["x", "y"])}
+    np.savez_compressed("logits.npz", **arrays)
+    outcome = command("apply", "logits.npz", "-o", "probs.npz")
+    outcome.assert_fails(2, "logits.npz: holds the arrays 'a', 'b', 'names'", "--member")
+    outcome = command("apply", "logits.npz", "-o", "probs.npz", "--member", "a", "--workers", "2")
+    assert (outcome.status, outcome.out, outcome.err) == (0, "", "")
+    with np.load("probs.npz") as probs:
+        np.testing.assert_array_equal(probs["a"], asm.softmax(arrays["a"]))
+        np.testing.assert_array_equal(probs["b"], arrays["b"])
+    again = ["apply", "probs.npz", "-o", "probs.npz", "--overwrite", "--member", "names"]
+    command(*again).assert_fails(1, "probs.npz: 'names': holds <U1: logits must be real numbers")
+
+
 def test_overwrite(command, digits_npy, tmp_path):
     (tmp_path / "probs.npy").write_bytes(b"precious")
     refused = command("apply", digits_npy, "-o", "probs.npy")
@@ -112,6 +127,8 @@ def bad_files(tmp_path, digits_npy):
     (tmp_path / "truncated.npy").write_bytes(whole[:-1])
     np.save(tmp_path / "pickled.npy", np.asarray([{}], dtype=object), allow_pickle=True)
     np.save(tmp_path / "flags.npy", np.asarray([True]))
+    np.savez(tmp_path / "good.npz", np.eye(2))
+    (tmp_path / "truncated.npz").write_bytes((tmp_path / "good.npz").read_bytes()[:-1])
     (tmp_path / "text.npy").write_text("1,2\n")
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "header.csv").write_text("Cat,Dog\n")
@@ -142,6 +159,9 @@ MISTAKES = [
     (["truncated.npy", "-o", "p.npy"], 1, "truncated.npy: is truncated"),
     (["pickled.npy", "-o", "p.npy"], 1, "pickled.npy: holds pickled Python objects"),
     (["flags.npy", "-o", "p.npy"], 1, "flags.npy: holds bool"),
+    (["truncated.npz", "-o", "p.npz"], 1, "truncated.npz: is not a .npz file: it is damaged"),
+    (["good.npz", "-o", "p.npy"], 2, "p.npy: must have the format of good.npz"),
+    (["good.npz", "-o", "p.npz", "--member", "x"], 2, "good.npz: has no array 'x': name one of"),
     (["text.npy", "-o", "p.npy"], 1, "text.npy: is not a .npy file"),
     (["empty.csv", "-o", "p.csv"], 1, "empty.csv: is empty"),
     (["header.csv", "-o", "p.csv"], 1, "header.csv: has a header but no row"),
@@ -172,7 +192,8 @@ MISTAKES = [
     (["good.npy", "-o", "p"], 2, "p: the suffix '' names no known format"),
     (["good.npy"], 2, "Missing option"),
     (["-o", "p.npy"], 2, "Missing argument 'LOGITS'"),
-    (["good.npy", "-o", "p.npy", "--workers", "2"], 2, "No such option"),
+    (["good.npy", "-o", "p.npy", "--bins", "2"], 2, "No such option"),
+    (["good.npy", "-o", "p.npy", "--member", "a"], 2, "good.npy: has no members to choose from"),
     (["good.npy", "extra", "-o", "p.npy"], 2, "extra"),
 ]
 WRONG_OPTIONS = [
@@ -183,6 +204,8 @@ WRONG_OPTIONS = [
     (["--temperature", "-1"], "temperature must be 0 or more"),
     (["--temperature", "nan"], "temperature must be 0 or more"),
     (["--temperature", "hot"], "'hot' is not a number"),
+    (["--workers", "0"], "number of workers must be 1 or more: got 0"),
+    (["--workers", "two"], "'two' is not a whole number"),
     (["--dtype", "int8"], "'int8' is not one of float16, float32, float64"),
 ]
 for suffix in ("npy", "csv", "parquet"):

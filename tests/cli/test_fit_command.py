@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -225,6 +226,15 @@ def test_temperatures_that_are_none(command, folder_state, arguments, temperatur
     assert folder_state() == before
 
 
+def has_new_file(process, folder):
+    """Tell whether a process writes a file that is hidden, or has no name where systems can."""
+    opened = []
+    for link in Path(f"/proc/{process}/fd").glob("*"):
+        with contextlib.suppress(OSError):  # it has been closed meanwhile
+            opened.append(str(link.readlink()))
+    return any(name.startswith(f"{folder}/#") for name in opened) or any(folder.glob(".*.tmp"))
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_an_interrupted_fit_leaves_no_half_file(tmp_path, overwrite):
@@ -240,7 +250,7 @@ def test_an_interrupted_fit_leaves_no_half_file(tmp_path, overwrite):
         [sys.executable, "-m", "anysoftmax.cli", *arguments], cwd=tmp_path, stderr=subprocess.PIPE
     )
     deadline = time.monotonic() + 60
-    while not any(tmp_path.glob(".*.tmp")):
+    while not has_new_file(process.pid, tmp_path):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 
@@ -20,18 +21,39 @@ class Terminal(io.StringIO):
         return True
 
 
-def drawn(monkeypatch, stream, patience, **options):
+def drawn(monkeypatch, stream, patience, total=40_000_000, **options):
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(progress, "PATIENCE_SECONDS", patience)
     with progress.Bar("softmax", **options) as bar:
-        bar(0.25)
-        bar(0.5)
+        bar(10_000_000, total)
+        bar(20_000_000, total)
     return stream.getvalue()
 
 
 def test_long_work_on_a_terminal(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
-    assert "softmax" in drawn(monkeypatch, Terminal(), patience=0.0)
+    text = drawn(monkeypatch, Terminal(), patience=0.0)
+    assert "softmax" in text
+    assert "50%" in text
+    assert "MB" not in text
+
+
+def test_bytes_have_a_rate(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    text = drawn(monkeypatch, Terminal(), patience=0.0, of_bytes=True)
+    assert "50%" in text
+    assert "20.0/40.0 MB" in text
+    assert "B/s" in text
+    assert re.search(r"-?\d:\d\d", text)  # the time that is left
+
+
+def test_bytes_of_which_nobody_knows_how_many_there_are(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    text = drawn(monkeypatch, Terminal(), patience=0.0, of_bytes=True, total=None)
+    assert "20.0/? MB" in text
+    assert "%" not in text
 
 
 @pytest.mark.parametrize(("stream", "shown"), [(Terminal(), True), (io.StringIO(), False)])

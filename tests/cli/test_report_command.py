@@ -82,6 +82,18 @@ def test_a_saved_temperature(command, digits):
         assert found[name] == pytest.approx(saved[name], 1e-6)
 
 
+def test_one_file_of_arrays_holds_both(command, digits):
+    np.savez_compressed("both.npz", logits=LOGITS, labels=LABELS)
+    for name in ("report", "fit-temperature"):
+        found, expected = (
+            json.loads(command(name, *places, "--json").out)
+            for places in (["both.npz", "both.npz"], digits)
+        )
+        for key, value in expected.items():
+            if isinstance(value, float):
+                assert found[key] == pytest.approx(value, rel=1e-5)
+
+
 @pytest.mark.parametrize("temperature", ["0", "inf", "1e-300", "1e300"])
 def test_limits(command, digits, temperature):
     outcome = command("report", *digits, "--json", "--temperature", temperature)

@@ -170,10 +170,11 @@ def test_progress_grows_to_one(tmp_path, monkeypatch):
     monkeypatch.setattr(delimited, "BATCH_CELLS", 1000)
     (tmp_path / "logits.csv").write_text("a,b\n" + "1.5,2.5\n" * 10_000)
     seen = []
-    apply(tmp_path / "logits.csv", tmp_path / "probs.csv", progress=seen.append)
+    apply(tmp_path / "logits.csv", tmp_path / "probs.csv", progress=lambda *told: seen.append(told))
+    size = (tmp_path / "logits.csv").stat().st_size
     assert seen == sorted(seen)
-    assert seen[0] < 0.5
-    assert seen[-1] == 1.0
+    assert seen[0][0] < 0.5 * size
+    assert seen[-1] == (size, size)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import tracemalloc
 
 import numpy as np
 import pytest
 
 import anysoftmax as asm
-from anysoftmax.files import FileError, apply, npy
+from anysoftmax.files import FileError, apply, conversion
+from anysoftmax.files.layout import blocks
+from anysoftmax.files.operation import Operation
 from anysoftmax.testing.bounds import expect, judge
 from anysoftmax.testing.formats import FORMATS
 
@@ -28,8 +31,10 @@ def run(tmp_path):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    """Make blocks so small that every array of the tests needs many, and several maps."""
-    monkeypatch.setattr(npy, "BLOCK_BYTES", 512)
+    """Make blocks so small that every array of the tests needs many, and long slices parts."""
+    monkeypatch.setattr(conversion, "BLOCK_BYTES", 512)
+    monkeypatch.setattr(conversion, "WHOLE", 2)
+    monkeypatch.setattr(conversion, "RUN_BYTES", 64)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7, 0.0, np.inf])
@@ -104,9 +109,64 @@ def test_special_values_pass_through_blocks(run):
     np.testing.assert_array_equal(result, expected * 50)
 
 
-def blocks_of(shape, axes, most, *, fortran_order=False):
-    header = npy.Header(shape, fortran_order, np.dtype("f8"), 0)
-    return list(npy.blocks(header, axes, most))
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("temperature", [1.0, 0.7, 0.0, np.inf, 1e-300])
+@pytest.mark.usefixtures("small_blocks")
+def test_slices_in_parts_give_what_whole_slices_give(run, temperature, log, order):
+    """What is special about a slice may stand in a part far from the one that is computed."""
+    columns = np.random.default_rng(0).normal(scale=9.0, size=(900, 8)).astype(np.float32)
+    columns[700, 0] = np.nan
+    columns[701, 1] = np.inf
+    columns[[5, 702], 2] = np.inf
+    columns[:, 3] = -np.inf
+    columns[:800, 4] = -np.inf
+    columns[:, 5] = columns[0, 5]  # ties
+    columns[899, 6] = 3e38
+    function = asm.log_softmax if log else asm.softmax
+    options = {"axis": 0, "temperature": temperature}
+    result = run(np.asarray(columns, order=order), log=log, **options)
+    np.testing.assert_allclose(result, function(columns, **options), rtol=2e-6, atol=0)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("dtype", ["<f4", ">f8", "i2"])
+@pytest.mark.usefixtures("small_blocks")
+def test_workers_change_no_bit(run, axis, dtype):
+    array = np.random.default_rng(0).normal(scale=9.0, size=(16, 30, 20)).astype(dtype)
+    alone = run(array, axis=axis)
+    assert run(array, axis=axis, workers=4).tobytes() == alone.tobytes()
+    with asm.workers(3):
+        assert run(array, axis=axis).tobytes() == alone.tobytes()
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_workers_take_blocks_at_the_same_time(run, digits, monkeypatch):
+    meeting = threading.Barrier(3, timeout=10)
+    original = Operation.__call__
+
+    def meet(operation, *arguments, **options):
+        meeting.wait()
+        return original(operation, *arguments, **options)
+
+    monkeypatch.setattr(Operation, "result_dtype", lambda *_: np.dtype("f4"))
+    monkeypatch.setattr(Operation, "__call__", meet)
+    assert run(digits[: 12 * 9], workers=3).shape == (108, 10)
+
+
+@pytest.mark.parametrize(
+    ("workers", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), ("2", TypeError)]
+)
+def test_a_number_of_workers_that_is_none(tmp_path, digits, folder_state, workers, error):
+    np.save(tmp_path / "logits.npy", digits)
+    before = folder_state()
+    with pytest.raises(error, match="number of workers must be"):
+        apply(tmp_path / "logits.npy", tmp_path / "probs.npy", workers=workers)
+    assert folder_state() == before
+
+
+def blocks_of(shape, axes, most, **options):
+    return list(blocks(shape, axes, most, **options))
 
 
 @pytest.mark.parametrize("most", [1, 5, 24, 100, 10**6])
@@ -126,6 +186,14 @@ def test_blocks_cover_every_element_once(axes, most, fortran_order):
         assert all(count[block].shape[a] == shape[a] for a in axes)
 
 
+def test_no_run_is_shorter_than_asked_for():
+    shape = (4, 6, 50)
+    for block in blocks_of(shape, (1,), 30, run=20):
+        part = np.zeros(shape)[block]
+        assert part.shape[1] == 6
+        assert part.shape[2] in {20, 10}  # 50 of them, 20 in a run
+
+
 def test_blocks_are_runs_of_bytes_where_they_can_be():
     array = np.zeros((100, 7, 3))
     for block in blocks_of(array.shape, (2,), 70):
@@ -136,47 +204,52 @@ def test_blocks_are_runs_of_bytes_where_they_can_be():
 
 
 @pytest.mark.parametrize(
-    ("shape", "axis"), [((4_000_000, 10), -1), ((10, 4_000_000), 0), ((2, 10, 2_000_000), 1)]
+    ("shape", "axis", "workers"),
+    [
+        ((4_000_000, 10), -1, 1),
+        ((4_000_000, 10), -1, 2),
+        ((10, 4_000_000), 0, 1),
+        ((2, 10, 2_000_000), 1, 1),
+        ((4_000_000, 10), 0, 1),
+        ((40_000_000,), 0, 2),
+    ],
 )
-def test_memory_stays_bounded(tmp_path, shape, axis):
-    """160 MB of logits; the blocks in work at one time are 8 MiB each."""
+def test_memory_stays_bounded(tmp_path, shape, axis, workers):
+    """160 MB of logits; the blocks in work at one time are 4 MiB each."""
     np.lib.format.open_memmap(tmp_path / "logits.npy", "w+", np.float32, shape)
+    asm.softmax(np.zeros((10_000, 100), np.float32))  # what is compiled first is no part of it
     tracemalloc.start()
     try:
-        apply(tmp_path / "logits.npy", tmp_path / "probs.npy", axis=axis)
+        apply(tmp_path / "logits.npy", tmp_path / "probs.npy", axis=axis, workers=workers)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 96 * 2**20
+    assert peak < 24 * 2**20 * workers
     probs = np.load(tmp_path / "probs.npy", mmap_mode="r")
     assert probs.shape == shape
     corner = tuple([0, -1][i % 2] for i in range(len(shape)))
-    assert probs[corner] == np.float32(0.1)
+    assert probs[corner] == np.float32(1 / shape[axis])
 
 
-def test_maps_are_renewed_so_that_their_pages_are_given_back(tmp_path, monkeypatch, digits):
-    maps = []
-    original = npy.Header.map
-
-    def counted(header, stream, mode):
-        maps.append(mode)
-        return original(header, stream, mode)
-
-    monkeypatch.setattr(npy.Header, "map", counted)
-    monkeypatch.setattr(npy, "BLOCK_BYTES", 400)  # 10 rows
-    np.save(tmp_path / "logits.npy", digits[:200])
-    apply(tmp_path / "logits.npy", tmp_path / "probs.npy")
-    assert maps == ["r", "r+"] * 3  # 20 blocks, 8 a map
-
-
+@pytest.mark.parametrize(("axis", "times"), [(-1, 1), (0, 3)])
+@pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.usefixtures("small_blocks")
-def test_progress_grows_to_one(tmp_path, digits):
+def test_progress_counts_the_bytes_that_are_read(tmp_path, digits, axis, times, workers):
     np.save(tmp_path / "logits.npy", digits)
-    seen = []
-    apply(tmp_path / "logits.npy", tmp_path / "probs.npy", progress=seen.append)
+    seen, threads = [], set()
+
+    def look(done, total):
+        seen.append(done)
+        threads.add(threading.current_thread())
+        assert total == times * digits.nbytes
+
+    apply(
+        tmp_path / "logits.npy", tmp_path / "probs.npy", axis=axis, workers=workers, progress=look
+    )
     assert all(a < b for a, b in itertools.pairwise(seen))
-    assert len(seen) > 10
-    assert seen[-1] == 1.0
+    assert workers > 1 or len(seen) > 10
+    assert seen[-1] == times * digits.nbytes
+    assert threads == {threading.current_thread()}
 
 
 def test_bytes_behind_the_array_are_ignored_as_numpy_does(tmp_path, digits):

@@ -169,8 +169,8 @@ def test_one_group_of_rows_is_read_in_parts(tmp_path, digits, monkeypatch):
     pq.write_table(table, tmp_path / "logits.parquet", **IN_PAGES)
     seen, allocated = [], []
 
-    def progress(fraction):
-        seen.append(fraction)
+    def progress(done, total):
+        seen.append(done / total)
         allocated.append(pa.total_allocated_bytes())
 
     del table
@@ -303,7 +303,7 @@ def test_a_file_that_is_cut_while_it_is_read(tmp_path, digits, monkeypatch):
     path, target = tmp_path / "logits.parquet", tmp_path / "probs.parquet"
     pq.write_table(in_columns(np.tile(digits, (100, 1))), path, **IN_PAGES)
 
-    def cut(fraction):
+    def cut(_done, _total):
         path.write_bytes(b"")
 
     with pytest.raises(FileError, match=r"logits\.parquet: is damaged: "):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import stat
+import subprocess
 
 import numpy as np
 import pytest
 
 import anysoftmax as asm
-from anysoftmax.files import FileError, FileRequestError, apply, npy
+from anysoftmax.files import FileError, FileRequestError, application, apply, conversion, npy
 
 
 @pytest.fixture
@@ -33,7 +36,23 @@ def either_logits(request, tmp_path, digits):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Make blocks so small that the work takes many."""
-    monkeypatch.setattr(npy, "BLOCK_BYTES", 4000)
+    monkeypatch.setattr(conversion, "BLOCK_BYTES", 4000)
+
+
+@pytest.fixture(params=["nameless", "hidden", "copied"])
+def each_system(request, monkeypatch):
+    """Give new files in each way that there is; return whether a hidden one is ever seen."""
+    if request.param == "nameless" and not hasattr(os, "O_TMPFILE"):
+        pytest.skip("files without a name are Linux's")
+    if request.param == "hidden":
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    if request.param == "copied":  # by a system that lets no file without a name have one
+
+        def refused(*_arguments, **_options):
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refused)
+    return request.param == "hidden"
 
 
 @pytest.fixture
@@ -48,18 +67,19 @@ def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_new_file_has_the_usual_mode(tmp_path, logits, umask):
+def test_a_new_file_has_the_usual_mode(tmp_path, logits, umask, each_system):
     apply(logits, tmp_path / "probs.npy")
     assert mode(tmp_path / "probs.npy") == 0o666 & ~umask
 
 
-def test_a_replaced_file_keeps_its_mode(tmp_path, logits):
+def test_a_replaced_file_keeps_its_mode(tmp_path, logits, each_system):
     target = tmp_path / "probs.npy"
     target.write_bytes(b"")
     target.chmod(0o600)
     apply(logits, target, overwrite=True)
     assert mode(target) == 0o600
     assert np.load(target).shape == (899, 10)
+    assert {path.name for path in tmp_path.iterdir()} == {"logits.npy", "probs.npy"}
 
 
 def test_an_existing_target_is_refused(tmp_path, logits, folder_state):
@@ -98,37 +118,38 @@ def test_a_symbolic_link_to_nothing_is_followed(tmp_path, logits):
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, SystemExit, MemoryError, ValueError])
-@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"workers": 2}], ids="".join)
 @pytest.mark.usefixtures("small_blocks")
 def test_any_failure_leaves_everything_as_it_was(
-    tmp_path, logits, folder_state, failure, overwrite
+    logits, folder_state, failure, options, each_system
 ):
-    if overwrite:
-        (tmp_path / "probs.npy").write_bytes(b"precious")
+    target = logits.with_stem("probs")
+    if "overwrite" in options:
+        target.write_bytes(b"precious")
     before = folder_state()
 
-    def interrupt(fraction):
-        assert len(folder_state()) == len(before) + 1  # the new file is being written
-        if fraction > 0.5:
+    def interrupt(done, total):
+        assert len(folder_state()) == len(before) + each_system  # the new file is being written
+        if done > 0.5 * total:
             raise failure
 
     with pytest.raises(failure):
-        apply(logits, tmp_path / "probs.npy", overwrite=overwrite, progress=interrupt)
+        apply(logits, target, progress=interrupt, **options)
     assert folder_state() == before
 
 
-def test_a_target_that_appears_meanwhile_is_not_destroyed(tmp_path, logits):
+def test_a_target_that_appears_meanwhile_is_not_destroyed(tmp_path, logits, each_system):
     target = tmp_path / "probs.npy"
     with pytest.raises(FileRequestError, match="exists already"):
-        apply(logits, target, progress=lambda fraction: target.write_bytes(b"another's"))
+        apply(logits, target, progress=lambda done, total: target.write_bytes(b"another's"))
     assert target.read_bytes() == b"another's"
     assert {path.name for path in tmp_path.iterdir()} == {"logits.npy", "probs.npy"}
 
 
 def test_a_source_replaced_meanwhile_is_read_to_its_end(tmp_path, logits, digits, monkeypatch):
-    monkeypatch.setattr(npy, "BLOCK_BYTES", 400)
+    monkeypatch.setattr(conversion, "BLOCK_BYTES", 400)
 
-    def replace_source(fraction):
+    def replace_source(done, total):
         np.save(tmp_path / "other.npy", np.zeros((1, 2)))
         (tmp_path / "other.npy").replace(logits)
 
@@ -153,17 +174,104 @@ def test_a_full_disk_is_an_error_in_one_line(either_logits, folder_state):
     assert folder_state() == before
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mount a disk of one megabyte."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)]
+    root = shutil.which("mount") and os.geteuid() == 0
+    if not root or subprocess.run(mount, check=False).returncode:  # nor may root everywhere
+        pytest.skip("only root may mount a disk")
+    yield path
+    subprocess.run(["umount", str(path)], check=True)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "csv"])
 @pytest.mark.usefixtures("small_blocks")
-def test_room_on_the_disk_is_reserved_before_a_map_is_written(tmp_path, logits):
-    """Writing through a map over a hole in a full disk would end the process by a signal."""
-    blocks = []
+def test_a_disk_that_is_really_full(tmp_path, small_disk, suffix):
+    logits = np.random.default_rng(0).normal(size=(200_000, 2)).astype(np.float32)
+    source = tmp_path / f"logits.{suffix}"
+    if suffix == "csv":
+        source.write_text("0.5,1.5\n" * 200_000)
+    else:
+        {"npy": np.save, "npz": np.savez_compressed}[suffix](source, logits)
+    told = []
+    with pytest.raises(FileError, match=r"probs\.\w+: cannot be written: No space left on device"):
+        apply(source, small_disk / f"probs.{suffix}", progress=lambda *args: told.append(args))
+    assert list(small_disk.iterdir()) == []
+    assert suffix != "npy" or not told  # it was found out before the work
 
-    def look(fraction):
-        (new,) = tmp_path.glob(".*.tmp")
-        blocks.append(new.stat().st_blocks * 512 - new.stat().st_size)
 
-    apply(logits, tmp_path / "probs.npy", progress=look)
-    assert blocks[0] >= 0
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.usefixtures("small_blocks", "each_system")
+def test_two_runs_on_one_target(logits, digits, folder_state, overwrite):
+    """One is begun while the other is at work."""
+    target = logits.with_stem("probs")
+    begun = []
+
+    def begin_another(done, total):
+        if not begun:
+            begun.append(True)
+            apply(logits, target, log=True, overwrite=overwrite)
+
+    if overwrite:
+        apply(logits, target, overwrite=True, progress=begin_another)
+    else:
+        with pytest.raises(FileRequestError, match=r"probs\.npy: exists already"):
+            apply(logits, target, progress=begin_another)
+    last = asm.softmax if overwrite else asm.log_softmax
+    np.testing.assert_allclose(np.load(target), last(digits), rtol=2e-6)
+    assert {str(path) for path in folder_state()} == {"logits.npy", "probs.npy"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.usefixtures("small_blocks")
+def test_a_source_that_is_cut_short_meanwhile(tmp_path, logits, folder_state, workers):
+    def cut(done, total):
+        os.truncate(logits, 5000)
+
+    with pytest.raises(FileError, match=r"logits\.npy: was cut short while it was read"):
+        apply(logits, tmp_path / "probs.npy", workers=workers, progress=cut)
+    assert {str(path) for path in folder_state()} == {"logits.npy"}
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_source_that_vanishes_meanwhile_is_read_to_its_end(tmp_path, logits, digits):
+    apply(
+        logits, tmp_path / "probs.npy", progress=lambda done, total: logits.unlink(missing_ok=True)
+    )
+    np.testing.assert_allclose(np.load(tmp_path / "probs.npy"), asm.softmax(digits), rtol=2e-6)
+
+
+def test_a_source_that_vanishes_before_it_is_opened(tmp_path, logits, monkeypatch):
+    monkeypatch.setattr(application, "require_file", lambda path: path.unlink())
+    with pytest.raises(FileError, match=r"logits\.npy: (no such file|is not a regular file)"):
+        apply(logits, tmp_path / "probs.npy")
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_folder_that_vanishes_meanwhile(tmp_path, logits, each_system):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(FileError, match=r"probs\.npy: cannot be written: No such file"):
+        apply(
+            logits,
+            tmp_path / "folder" / "probs.npy",
+            progress=lambda done, total: shutil.rmtree(tmp_path / "folder", ignore_errors=True),
+        )
+
+
+@pytest.mark.parametrize("method", ["read", "readinto"])  # of the header, and of the numbers
+def test_a_disk_that_cannot_be_read(tmp_path, logits, monkeypatch, folder_state, method):
+    before = folder_state()
+
+    def broken(*_arguments):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(npy, "opened", type("Broken", (io.FileIO,), {method: broken}))
+    with pytest.raises(FileError, match=r"logits\.npy: cannot be read: Input/output error"):
+        apply(logits, tmp_path / "probs.npy")
+    assert folder_state() == before
 
 
 @pytest.mark.parametrize(

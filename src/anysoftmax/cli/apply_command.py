@@ -28,7 +28,7 @@ def apply(  # noqa: PLR0917 - typer passes options by name
         str,
         typer.Argument(
             metavar="LOGITS",
-            help="A .npy, .parquet, .csv or .tsv file; - for csv on standard input.",
+            help="A .npy, .npz, .parquet, .csv or .tsv file; - for csv on standard input.",
         ),
     ],
     output: Annotated[
@@ -53,6 +53,13 @@ def apply(  # noqa: PLR0917 - typer passes options by name
             help="Cast the logits to it first, and write it.",
         ),
     ] = None,
+    member: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The array of a .npz file; others are copied."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(metavar="N", parser=integer, help="How many threads share the work.")
+    ] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace PROBS.")] = False,
 ) -> None:
     """Write the softmax of a file of logits, of any size, to another file.
@@ -61,7 +68,9 @@ def apply(  # noqa: PLR0917 - typer passes options by name
     """
     target = standard_output(table=True) if output == STANDARD_STREAM else output
     # A bar would be drawn across results that go to the same terminal.
-    with Bar("softmax", hidden=not isinstance(target, str) and target.isatty()) as bar:
+    with Bar(
+        "softmax", of_bytes=True, hidden=not isinstance(target, str) and target.isatty()
+    ) as bar:
         softmax_of_file(
             source(logits),
             target,
@@ -69,6 +78,8 @@ def apply(  # noqa: PLR0917 - typer passes options by name
             axis=axis,
             temperature=temperature_in(temperature),
             dtype=dtype,
+            member=member,
+            workers=workers,
             overwrite=overwrite,
             progress=bar,
         )

@@ -52,7 +52,7 @@ def fit_temperature(
 
     output = standard_output()
     with new_file(save, logits, labels, overwrite=overwrite) as new:
-        with Bar("reading") as bar:
+        with Bar("reading", of_bytes=True) as bar:
             samples = read_samples(source(logits), source(labels), progress=bar)
         with Bar("fit") as bar:
             if samples.logits.size >= LONG_WORK:

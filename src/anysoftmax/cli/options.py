@@ -12,16 +12,16 @@ LogitsFile = Annotated[
     str,
     typer.Argument(
         metavar="LOGITS",
-        help="A .npy, .parquet, .csv or .tsv file, the classes along its last axis; - for csv on"
-        " standard input.",
+        help="A .npy, .npz, .parquet, .csv or .tsv file, the classes along its last axis; - for csv"
+        " on standard input.",
     ),
 ]
 LabelsFile = Annotated[
     str,
     typer.Argument(
         metavar="LABELS",
-        help="A .npy file of class numbers from 0, or a table with one column or one named label"
-        " or target, which may be LOGITS itself; - for csv on standard input.",
+        help="A .npy or .npz file of class numbers from 0, or a table with one column or one named"
+        " label or target, which may be LOGITS itself; - for csv on standard input.",
     ),
 ]
 AsJson = Annotated[

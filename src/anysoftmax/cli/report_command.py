@@ -68,7 +68,7 @@ def report(  # noqa: PLR0917 - typer passes options by name
     temperatures = [1.0] if temperature is None else [1.0, temperature_in(temperature)]
     assessments = [Assessment(t, bins) for t in temperatures]
     with new_file(plot, logits, labels, overwrite=overwrite) as new:
-        with Bar("reading") as bar:
+        with Bar("reading", of_bytes=True) as bar:
             samples = read_samples(source(logits), source(labels), progress=bar)
         try:
             _assess(assessments, samples)
@@ -89,7 +89,7 @@ def _assess(assessments: Sequence[Assessment], samples: Samples) -> None:
         for logits, labels in samples.blocks():
             for assessment in assessments:
                 assessment.update(logits, labels)
-            bar(assessments[0].samples / samples.labels.size)
+            bar(assessments[0].samples, samples.labels.size)
 
 
 def _numbers(assessments: Sequence[Assessment]) -> dict[str, Any]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
+from anysoftmax import threads
 from anysoftmax.files.errors import FileRequestError
-from anysoftmax.files.formats import Progress, format_of
+from anysoftmax.files.formats import Format, Progress, format_of
 from anysoftmax.files.operation import Operation
-from anysoftmax.files.places import place, place_name, require_file
+from anysoftmax.files.places import Place, place, place_name, require_file
 from anysoftmax.files.replacement import refuse_existing, replacing
 
 __all__ = ["apply"]
@@ -24,6 +27,8 @@ def apply(
     axis: int = -1,
     temperature: float = 1.0,
     dtype: Any = None,
+    member: str | None = None,
+    workers: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> None:
@@ -41,9 +46,12 @@ def apply(
         ``.csv``.
 
         ``.npy``
-            An array of real numbers of any shape, byte order and memory order. It is mapped into
-            memory and processed in blocks of about 8 MiB of slices; a single slice that is larger
-            is processed whole.
+            An array of real numbers of any shape, byte order and memory order. It is read in blocks
+            of about 4 MiB. Slices whose blocks would be larger than 32 MiB, such as the columns of
+            a long array, are read in parts, three times.
+        ``.npz``
+            Such an array by its name among others, compressed or not; the others are copied
+            unchanged. Beside the target there must be room for the array and its result as well.
         ``.csv``
             A table with one row for each sample and one column for each class, with or without a
             header. Columns named ``id``, ``label`` or ``target`` (in any case), a first column
@@ -72,20 +80,36 @@ def apply(
     dtype : str or numpy dtype, optional
         The floating dtype that logits are cast to first, and of the results. By default that of
         the logits, the widest in a ``.parquet`` file; float64 for integers and tables of text.
+    member : str, optional
+        The name of the array in a ``.npz`` file; not needed for the only one, or ``logits``.
+    workers : int, optional
+        How many threads read, compute and write blocks at the same time, each with a few blocks in
+        memory. The result does not depend on it. By default as many as an `anysoftmax.workers`
+        round the call says, else one.
     overwrite : bool
         Replace an existing target.
     progress : callable, optional
-        Called now and then with the fraction that is done.
+        Called now and then, from this thread, with two ints: the bytes of the source that have been
+        read, and their total, which counts every time that they are read; None for a stream.
 
     Raises
     ------
     FileError
-        The source is missing, damaged, or holds anything but real numbers; the target cannot be
-        written. The message is one line that names the file.
+        The source is missing, damaged, cut short while it is read, or holds anything but real
+        numbers; the target cannot be written. The message is one line that names the file.
     FileRequestError
-        A `FileError`: the target exists, a suffix is unknown, or the two suffixes differ.
+        A `FileError`: the target exists, a suffix is unknown, the two suffixes differ, or a member
+        is not there or not named.
     AxisError, TypeError, ValueError
-        An option is wrong, as for `anysoftmax.softmax`.
+        An option is wrong, as for `anysoftmax.softmax` or `anysoftmax.workers`.
+
+    Notes
+    -----
+    There is no target, or the old one, until the new one is complete, whatever happens on the way:
+    an exception, a signal, or the end of the process. Of two runs that write the same target
+    without `overwrite` the second to finish fails. On the usual file systems of Linux not even a
+    process that was killed leaves anything behind; elsewhere it may leave a file named
+    ``.anysoftmax-*.tmp`` beside the target.
 
     Examples
     --------
@@ -112,7 +136,24 @@ def apply(
     if isinstance(goal, Path):
         refuse_existing(goal, overwrite=overwrite)
     require_file(origin)
+    process = process_of(chosen, origin, member)
     with (
-        replacing(goal, overwrite=overwrite) if isinstance(goal, Path) else nullcontext(goal) as new
+        nullcontext() if workers is None else threads.workers(workers),
+        replacing(goal, overwrite=overwrite)
+        if isinstance(goal, Path)
+        else nullcontext(goal) as new,
     ):
-        chosen.process(origin, new, operation, progress or (lambda fraction: None))
+        process(origin, new, operation, progress or (lambda done, total: None))
+
+
+def process_of(chosen: Format, origin: Place, member: str | None) -> Callable[..., None]:
+    """Return what processes a file of a format, or a member of it."""
+    if member is None:
+        return chosen.process
+    from anysoftmax.files import npz
+
+    if chosen is not npz:
+        raise FileRequestError(
+            f"{place_name(origin)}: has no members to choose from: drop member (--member)"
+        )
+    return partial(npz.process, member=member)

@@ -7,6 +7,7 @@ import csv
 import io
 import itertools
 import os
+import stat
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -75,7 +76,7 @@ def process(
         for batch in batches(table.rows, most):
             logits = np.array([numbers_of(name, table.columns, row) for row in batch])
             write_batch(write_row, batch, classes, operation(logits))
-            progress(fraction_read(stream))
+            progress(*bytes_read(stream))
 
 
 def read_logits(source: Place, progress: Progress, *, delimiter: str = COMMA) -> Logits:
@@ -91,7 +92,7 @@ def read_logits(source: Place, progress: Progress, *, delimiter: str = COMMA) ->
             lines.extend(row.line for row in batch)
             if marked is not None:
                 ids.extend(row.cells[marked].strip() for row in batch)
-            progress(fraction_read(stream))
+            progress(*bytes_read(stream))
     names = [table.header[i].strip() for i in classes] if table.header else None
     return Logits(name, np.concatenate(parts), names, partial(line_name, lines), ids or None)
 
@@ -215,8 +216,10 @@ def batches(rows: Iterator[Row], most: int | None) -> Iterator[list[Row]]:
         yield batch
 
 
-def fraction_read(source: TextIO) -> float:
-    """Return how much of a file has been read; 0 for a stream of unknown length."""
-    with contextlib.suppress(AttributeError, OSError, io.UnsupportedOperation, ZeroDivisionError):
-        return source.buffer.tell() / os.fstat(source.fileno()).st_size
-    return 0.0
+def bytes_read(source: TextIO) -> tuple[int, int | None]:
+    """Return how many bytes have been read, and of how many; None for a stream."""
+    with contextlib.suppress(AttributeError, OSError, io.UnsupportedOperation):
+        found = os.fstat(source.fileno())
+        if stat.S_ISREG(found.st_mode):
+            return source.buffer.tell(), found.st_size
+    return 0, None

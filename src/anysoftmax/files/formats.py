@@ -14,7 +14,8 @@ from anysoftmax.files.places import Place
 
 __all__ = ["Format", "Progress", "format_of"]
 
-Progress = Callable[[float], None]  # told the fraction that is done, 0 to 1
+# Told how many bytes have been read, and of how many; None if nobody knows.
+Progress = Callable[[int, int | None], None]
 
 
 class Format(Protocol):
@@ -38,6 +39,7 @@ class Format(Protocol):
 MODULES = {
     ".csv": "anysoftmax.files.delimited",
     ".npy": "anysoftmax.files.npy",
+    ".npz": "anysoftmax.files.npz",
     ".parquet": "anysoftmax.files.parquet",
     ".tsv": "anysoftmax.files.tabbed",
 }

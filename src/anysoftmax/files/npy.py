@@ -1,34 +1,41 @@
-"""The ``.npy`` format: arrays larger than memory, mapped and processed block by block."""
+"""The ``.npy`` format: arrays that may be larger than memory."""
 
 from __future__ import annotations
 
 import errno
 import io
-import itertools
 import math
 import os
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from anysoftmax.files.contents import Labels, Logits
+from anysoftmax.files.conversion import convert
 from anysoftmax.files.errors import FileError
 from anysoftmax.files.formats import Progress
 from anysoftmax.files.operation import Operation
+from anysoftmax.files.stored import StoredArray
 
-__all__ = ["blocks", "process", "read_labels", "read_logits"]
+__all__ = [
+    "REAL",
+    "WHOLE",
+    "convert_file",
+    "mapped_file",
+    "process",
+    "read_labels",
+    "read_logits",
+    "row_name",
+]
 
-BLOCK_BYTES = 8 * 2**20
-# Pages of a map count as the process's own memory as long as it stands, so both maps are renewed.
-BLOCKS_PER_MAP = 8
 # NumPy parses the header as Python text; each of these has been seen on damaged ones.
 DAMAGE = (ValueError, TypeError, KeyError, SyntaxError, RecursionError, tokenize.TokenError)
-
-Index = tuple[Any, ...]
 
 
 class Numbers(NamedTuple):
@@ -54,36 +61,51 @@ class Header(NamedTuple):
     def nbytes(self) -> int:
         return math.prod(self.shape) * self.dtype.itemsize
 
-    def map(self, stream: BinaryIO, mode: Any) -> Any:
-        """Map the numbers of a file that has this header into memory."""
+    def map(self, stream: FileIO) -> Any:
+        """Map the numbers of a file that has this header into memory, to be read."""
         order: Any = "F" if self.fortran_order else "C"
         return np.asarray(
             np.memmap(
-                stream, self.dtype, mode=mode, offset=self.offset, shape=self.shape, order=order
+                stream, self.dtype, mode="r", offset=self.offset, shape=self.shape, order=order
             )
         )
+
+    def stored(self, name: str, stream: FileIO) -> StoredArray:
+        """Return the numbers of a file that has this header, its outermost axis first."""
+        shape = self.shape[::-1] if self.fortran_order else self.shape
+        return StoredArray(name, stream, shape or (1,), self.dtype, self.offset)
+
+    def axes_in_file(self, axes: tuple[int, ...]) -> tuple[int, ...]:
+        """Return axes of the array as axes of `stored`."""
+        if not self.shape:
+            return (0,)
+        last = len(self.shape) - 1
+        return tuple(last - axis if self.fortran_order else axis for axis in axes)
 
 
 def process(source: Path, target: Path, operation: Operation, progress: Progress) -> None:
     """Write the result of `operation` on the array in `source` to `target`, block by block."""
-    with opened(source) as stream, target.open("w+b") as output:
-        given = read_header(source, stream, REAL)
-        axes = operation.axes(given.shape)
-        dtype = operation.result_dtype(len(given.shape), given.dtype)
-        wanted = write_header(output, given._replace(dtype=dtype))
-        if not wanted.nbytes:
-            return
-        reserve(output, wanted.offset + wanted.nbytes)
-        work_bytes = max(given.dtype.itemsize, dtype.itemsize, 4)  # 16-bit work is in float32
-        pending = blocks(given, axes, BLOCK_BYTES // work_bytes)
-        done = 0
-        while group := list(itertools.islice(pending, BLOCKS_PER_MAP)):
-            logits, results = given.map(stream, "r"), wanted.map(output, "r+")
-            for block in group:
-                operation(logits[block], out=results[block])
-                done += results[block].nbytes
-                progress(done / wanted.nbytes)
-            del logits, results
+    with opened(source) as stream, target.open("r+b", buffering=0) as output:
+        convert_file(str(source), stream, output, operation, progress)
+
+
+def convert_file(
+    name: str, stream: FileIO, output: FileIO, operation: Operation, progress: Progress
+) -> None:
+    """Write the result of `operation` on the array in a file; `name` is for messages."""
+    given = read_header(name, stream, REAL)
+    axes = operation.axes(given.shape)
+    dtype = operation.result_dtype(len(given.shape), given.dtype)
+    wanted = write_header(output, given._replace(dtype=dtype))
+    if not wanted.nbytes:
+        return
+    reserve(output, wanted.offset + wanted.nbytes)
+    convert(
+        given.stored(name, stream),
+        wanted.stored(name, output),
+        replace(operation, axis=given.axes_in_file(axes)),
+        progress,
+    )
 
 
 def read_logits(source: Path, progress: Progress) -> Logits:  # noqa: ARG001 - as for all formats
@@ -101,10 +123,15 @@ def read_labels(source: Path, classes: Sequence[str] | None) -> Labels:  # noqa:
 def mapped(source: Path, numbers: Numbers) -> Any:
     """Map an array into memory, of which only the parts that are looked at are read."""
     with opened(source) as stream:
-        header = read_header(source, stream, numbers)
-        if not header.nbytes:  # which no map can have
-            return np.empty(header.shape, header.dtype)
-        return header.map(stream, "r")
+        return mapped_file(str(source), stream, numbers)
+
+
+def mapped_file(name: str, stream: FileIO, numbers: Numbers) -> Any:
+    """Map the array in an open file into memory; `name` is for messages."""
+    header = read_header(name, stream, numbers)
+    if not header.nbytes:  # which no map can have
+        return np.empty(header.shape, header.dtype)
+    return header.map(stream)
 
 
 def row_name(shape: tuple[int, ...], sample: int) -> str:
@@ -113,17 +140,17 @@ def row_name(shape: tuple[int, ...], sample: int) -> str:
     return f"row {index[0] if len(index) == 1 else index} (from 0)"
 
 
-def opened(source: Path) -> BinaryIO:
-    """Open a file that can be mapped into memory."""
+def opened(source: Path) -> FileIO:
+    """Open a file that can be read at any place."""
     if not source.is_file():
-        raise FileError(f"{source}: is not a regular file, which a memory map needs")
+        raise FileError(f"{source}: is not a regular file, which alone can be read at any place")
     try:
-        return source.open("rb")
+        return source.open("rb", buffering=0)
     except OSError as error:
         raise FileError(f"{source}: cannot be read: {error.strerror}") from error
 
 
-def read_header(path: Path, stream: BinaryIO, numbers: Numbers) -> Header:
+def read_header(name: str, stream: FileIO, numbers: Numbers) -> Header:
     """Read the header and check that the file holds the numbers that it announces."""
     try:
         version = np.lib.format.read_magic(stream)
@@ -132,27 +159,28 @@ def read_header(path: Path, stream: BinaryIO, numbers: Numbers) -> Header:
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         shape, fortran_order, dtype = read(stream)
+    except OSError as error:
+        raise FileError(f"{name}: cannot be read: {error.strerror}") from error
     except DAMAGE as error:
-        size = path.stat().st_size
-        reason = "it is empty" if size == 0 else "its header is missing or damaged"
-        raise FileError(f"{path}: is not a .npy file: {reason}") from error
+        reason = "it is empty" if stream.tell() == 0 else "its header is missing or damaged"
+        raise FileError(f"{name}: is not a .npy file: {reason}") from error
     if dtype.hasobject:
-        raise FileError(f"{path}: holds pickled Python objects, which are never loaded")
+        raise FileError(f"{name}: holds pickled Python objects, which are never loaded")
     if dtype.kind not in numbers.kinds or dtype.itemsize > 8:
-        raise FileError(f"{path}: holds {dtype}: {numbers.rule}")
+        raise FileError(f"{name}: holds {dtype}: {numbers.rule}")
     if any(n < 0 for n in shape):
-        raise FileError(f"{path}: is not a .npy file: its header gives the shape {shape}")
+        raise FileError(f"{name}: is not a .npy file: its header gives the shape {shape}")
     header = Header(shape, fortran_order, dtype, stream.tell())
     size = os.fstat(stream.fileno()).st_size
     if size < header.offset + header.nbytes:
         raise FileError(
-            f"{path}: is truncated: {dtype} of shape {shape} takes"
+            f"{name}: is truncated: {dtype} of shape {shape} takes"
             f" {header.offset + header.nbytes} bytes, the file has {size}"
         )
     return header
 
 
-def write_header(stream: BinaryIO, header: Header) -> Header:
+def write_header(stream: FileIO, header: Header) -> Header:
     """Write a header and return it with its own length."""
     text = io.BytesIO()
     np.lib.format.write_array_header_1_0(
@@ -164,46 +192,17 @@ def write_header(stream: BinaryIO, header: Header) -> Header:
         },
     )
     stream.write(text.getvalue())
-    stream.flush()
     return header._replace(offset=len(text.getvalue()))
 
 
-def reserve(stream: BinaryIO, size: int) -> None:
-    """Give the file its full size, with room on the disk for all of it.
+def reserve(stream: FileIO, size: int) -> None:
+    """Ask for room on the disk for all of the file, which is then written faster.
 
-    A map over room that does not exist ends the process by a signal (SIGBUS) when the disk turns
-    out to be full; here it is an `OSError`.
+    A full disk is found out before the work, not after.
     """
     if hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(stream.fileno(), 0, size)
         except OSError as error:
-            if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:
+            if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:  # not on this file system
                 raise
-        else:
-            return
-    os.truncate(stream.fileno(), size)  # the file system cannot reserve
-
-
-def blocks(header: Header, axes: tuple[int, ...], most: int) -> Iterator[Index]:
-    """Cut an array into blocks of at most `most` elements that hold whole slices along `axes`.
-
-    Cuts are made along the axes whose elements lie farthest apart, so that a block is as close to
-    one run of bytes as it can be. A block has at least one slice, however large.
-    """
-    ndim = len(header.shape)
-    outermost_first = range(ndim)[:: -1 if header.fortran_order else 1]
-    size = math.prod(header.shape)
-    cuts: list[list[slice]] = [[slice(None)] for _ in range(ndim)]
-    for axis in outermost_first:
-        if size <= most:
-            break
-        if axis in axes:
-            continue
-        length = header.shape[axis]
-        size //= length
-        step = max(1, most // size)
-        cuts[axis] = [slice(i, i + step) for i in range(0, length, step)]
-        size *= step
-    # A 0-d array needs the ellipsis: an empty index would give a number, not a view.
-    return ((*index, ...) for index in itertools.product(*cuts))

@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from anysoftmax.admission import admit_axis
+from anysoftmax import fold
+from anysoftmax.admission import Admitted, admit, admit_axis
 from anysoftmax.arrays import describe
+from anysoftmax.fold import NO_ROOM, Room, Slices
+from anysoftmax.operations import LOG_SOFTMAX, SOFTMAX
+from anysoftmax.operations import Operation as Steps
 from anysoftmax.softmax import log_softmax, softmax
 
 __all__ = ["Operation"]
@@ -44,3 +48,41 @@ class Operation:
         return function(
             logits, axis=self.axis, temperature=self.temperature, dtype=self.dtype, out=out
         )
+
+    # Of slices that are too long for memory there are parts, which take three steps. Those parts
+    # are overwritten.
+
+    def find_peak(self, part: Any) -> Any:
+        """Return the largest logit in a part of each slice."""
+        return self._steps.peak_of(self._admitted(part))
+
+    def join_peaks(self, peaks: list[Any]) -> Any:
+        """Return the largest logit of each slice, of whose parts it is known."""
+        return self._steps.join_peaks(np, peaks)
+
+    def add_up(self, part: Any, peak: Any) -> tuple[Any, ...]:
+        """Return the sums over a part of each slice, whose largest logit is `peak`."""
+        sums: tuple[Any, ...] = self._steps.add_up(*self._lifted(part, peak))
+        return sums
+
+    def conclude(self, part: Any, peak: Any, sums: tuple[Any, ...]) -> Any:
+        """Return the results of a part of each slice, of whose parts the sums were added."""
+        return self._steps.conclude(*self._lifted(part, peak), *sums)
+
+    @property
+    def _steps(self) -> Steps:
+        return LOG_SOFTMAX if self.log else SOFTMAX
+
+    def _admitted(self, part: Any) -> Admitted:
+        return fold.participants(
+            admit(part, axis=self.axis, temperature=self.temperature, dtype=self.dtype)
+        )
+
+    def _lifted(self, part: Any, peak: Any) -> tuple[Admitted, Slices]:
+        a = self._admitted(part)
+        room = NO_ROOM
+        if a.logits.flags.writeable and a.logits.flags.c_contiguous:
+            apart = self._steps.rereads_shifted
+            room = Room(a.logits, None if apart else a.logits)
+        slices = self._steps.lift(a, peak, room, ordinary=fold.is_ordinary(a, peak))
+        return a, slices

@@ -130,7 +130,7 @@ def batches(
     source: Path, file: Any, columns: LogitColumns, progress: Progress, *, whole: bool = False
 ) -> Iterator[tuple[Any, Any]]:
     """Yield tables of rows, or one of all, each with its logits."""
-    rows, done, width = file.metadata.num_rows, 0, None
+    size, rows, done, width = source.stat().st_size, file.metadata.num_rows, 0, None
     pending = tables(file, columns, whole=whole)
     while True:
         with reading(source):
@@ -142,7 +142,7 @@ def batches(
             width = logits.shape[1]
             yield table, logits
             done += table.num_rows
-            progress(done / rows)
+            progress(size * done // rows, size)  # compressed: about so many bytes
 
 
 def tables(file: Any, columns: LogitColumns, *, whole: bool) -> Iterator[Any]:

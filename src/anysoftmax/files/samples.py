@@ -8,12 +8,12 @@ from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
-from anysoftmax.files import npy
 from anysoftmax.files.columns import shown
 from anysoftmax.files.contents import Labels, Logits
 from anysoftmax.files.errors import FileError, FileRequestError
 from anysoftmax.files.formats import Progress, format_of
 from anysoftmax.files.labels import class_numbers
+from anysoftmax.files.layout import blocks
 from anysoftmax.files.places import place, require_file
 
 __all__ = ["Samples", "read_samples"]
@@ -60,8 +60,8 @@ class Samples(NamedTuple):
     def _cuts(self) -> Iterator[Any]:
         array = self.logits
         fortran_order = array.flags.f_contiguous and not array.flags.c_contiguous
-        header = npy.Header(array.shape, fortran_order, array.dtype, 0)
-        return npy.blocks(header, (array.ndim - 1,), BLOCK_ELEMENTS)
+        classes = (array.ndim - 1,)
+        return blocks(array.shape, classes, BLOCK_ELEMENTS, fortran_order=fortran_order)
 
 
 def read_samples(
@@ -104,7 +104,7 @@ def read_samples(
     formats = format_of(first), format_of(second)
     require_file(first)
     require_file(second)
-    given = formats[0].read_logits(first, progress or (lambda fraction: None))
+    given = formats[0].read_logits(first, progress or (lambda done, total: None))
     _refuse_shape(given)
     marks = formats[1].read_labels(second, given.classes)
     _refuse_length(given, marks)

@@ -16,7 +16,24 @@ ADVICE = "name a file that fit-temperature --save has written"
 
 
 def read_temperature(source: Path) -> float:
-    """Return the temperature in a file; one that is null stands for infinity if it may be so."""
+    """Return the temperature in a file that ``anysoftmax fit-temperature --save`` has written.
+
+    Parameters
+    ----------
+    source : Path
+        A file of JSON with the key ``temperature``, without dimension; null with the status
+        ``"uninformative"`` stands for infinity.
+
+    Returns
+    -------
+    float
+        0 or more, ``inf`` included.
+
+    Raises
+    ------
+    FileError
+        The file is missing or holds no such temperature. The message is one line.
+    """
     require_file(source)
     try:
         with source.open("rb") as stream:

@@ -1,0 +1,177 @@
+"""From a stored array of logits to one of results: blocks of slices, shared among the workers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from threading import Lock, get_ident, local
+from typing import Any
+
+import numpy as np
+
+from anysoftmax.blocks import gather
+from anysoftmax.files.formats import Progress
+from anysoftmax.files.layout import blocks
+from anysoftmax.files.operation import Operation
+from anysoftmax.files.stored import StoredArray
+from anysoftmax.summation import stable_sum
+from anysoftmax.threads import for_each
+
+__all__ = ["convert"]
+
+BLOCK_BYTES = 4 * 2**20  # of logits that a worker has in memory, as wide as they are in work
+WHOLE = 8  # blocks: longer slices are cut into parts, and read three times
+PART = 4  # parts of a block: each step of the work on them fits the caches
+RUN_BYTES = 2**15  # that lie together in a file; disks take their time for each place
+FEW_SLICES = 32  # side by side: so few are turned, for NumPy's inner loops to be long
+
+Index = tuple[slice, ...]
+
+
+def convert(
+    given: StoredArray, wanted: StoredArray, operation: Operation, progress: Progress
+) -> None:
+    """Write the result of `operation`, whose axes are those of the file, on one array to another.
+
+    What is computed does not depend on the number of workers, and each of them holds a few blocks
+    in memory at a time.
+    """
+    item = max(given.dtype.itemsize, wanted.dtype.itemsize, 4)  # 16-bit work is in float32
+    most, run = max(1, BLOCK_BYTES // item), max(1, RUN_BYTES // item)
+    axes = operation.axes(given.shape)
+    groups = [index[:-1] for index in blocks(given.shape, axes, most, run=run)]
+    if math.prod(given.shape_of(groups[0])) <= WHOLE * most:
+        count = _Count(progress, given.nbytes)
+        for_each(_Work(given, wanted, operation, count).convert_slices, groups)
+    else:
+        count = _Count(progress, 3 * given.nbytes)
+        work = _Work(given, wanted, operation, count)
+        others = tuple(axis for axis in range(len(given.shape)) if axis not in axes)
+        for group in groups:
+            shape = given.shape_of(group)
+            parts = blocks(shape, others, max(1, most // PART), run=run)
+            work.convert_parts([_within(group, part) for part in parts])
+    count.finish()
+
+
+class _Count:
+    """Counts the bytes that have been read; only the caller's thread tells the caller."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total = progress, total
+        self._done = self._told = 0
+        self._turn, self._caller = Lock(), get_ident()
+
+    def add(self, count: int) -> None:
+        with self._turn:
+            self._done += count
+        if get_ident() == self._caller:
+            self._tell()
+
+    def finish(self) -> None:
+        """Tell what other threads have done last."""
+        if self._told < self._done:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._told = self._done
+        self._progress(self._told, self._total)
+
+
+class _Memory(local):
+    """Memory of one thread that is used again for each block, by purpose."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Any] = {}
+
+    def take(self, purpose: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+        """Return an array, whatever it holds."""
+        size = math.prod(shape)
+        if purpose not in self._kept or self._kept[purpose].size < size:
+            self._kept[purpose] = np.empty(size, dtype)
+        return self._kept[purpose][:size].reshape(shape)
+
+
+class _Work:
+    """What is done to one block after the other."""
+
+    def __init__(
+        self, given: StoredArray, wanted: StoredArray, operation: Operation, count: _Count
+    ) -> None:
+        self._given, self._wanted, self._count = given, wanted, count
+        self._operation = operation
+        self._axes = operation.axes(given.shape)
+        self._memory = _Memory()
+        self._order = self._order_of_axes()
+
+    def convert_slices(self, index: Index) -> None:
+        """Convert a block of whole slices, in its own memory where that can hold the results."""
+        logits = self._read(index)
+        results = logits
+        if logits.dtype != self._wanted.dtype:
+            results = self._memory.take("results", logits.shape, self._wanted.dtype)
+        self._operation(logits, out=results)
+        self._wanted.write(index, results)
+        self._count_read(index)
+
+    def convert_parts(self, parts: list[Index]) -> None:
+        """Convert slices that are too long for memory: find peaks, add up, conclude."""
+        order = self._order
+        axes = tuple(sorted(map(order.index, self._axes)))
+        operation = replace(self._operation, axis=axes)
+
+        def load(i: int) -> Any:
+            return np.ascontiguousarray(self._read(parts[i]).transpose(order))
+
+        def find_peak(i: int) -> Any:
+            peak = operation.find_peak(load(i))
+            self._count_read(parts[i])
+            return peak
+
+        def add_up(i: int) -> Any:
+            sums = operation.add_up(load(i), peak)
+            self._count_read(parts[i])
+            return sums
+
+        def join_sums(found: list[Any]) -> Any:
+            return tuple(
+                stable_sum(np, np.stack(terms), (0,))[0] for terms in zip(*found, strict=True)
+            )
+
+        def conclude(i: int) -> None:
+            shape = self._given.shape_of(parts[i])
+            results = self._memory.take("results", shape, self._wanted.dtype)
+            results.transpose(order)[...] = operation.conclude(load(i), peak, sums)
+            self._wanted.write(parts[i], results)
+            self._count_read(parts[i])
+
+        peak = gather(find_peak, operation.join_peaks, len(parts))
+        sums = gather(add_up, join_sums, len(parts))
+        for_each(conclude, range(len(parts)))
+
+    def _read(self, index: Index) -> Any:
+        shape = self._given.shape_of(index)
+        logits = self._memory.take("logits", shape, self._given.dtype)
+        self._given.read(index, logits)
+        return logits
+
+    def _count_read(self, index: Index) -> None:
+        self._count.add(math.prod(self._given.shape_of(index)) * self._given.dtype.itemsize)
+
+    def _order_of_axes(self) -> tuple[int, ...]:
+        """Return the order of axes that parts of slices are computed in."""
+        shape = self._given.shape
+        everything = tuple(range(len(shape)))
+        if everything[-1] in self._axes or shape[-1] >= FEW_SLICES:
+            return everything
+        return (*(axis for axis in everything if axis not in self._axes), *self._axes)
+
+
+def _within(group: Index, part: Any) -> Index:
+    """Return a part of a group of slices as a part of the array."""
+    index = []
+    for outer, inner in zip(group, part[:-1], strict=True):
+        start = outer.start or 0
+        stop = outer.stop if inner.stop is None else start + inner.stop
+        index.append(slice(start + (inner.start or 0), stop))
+    return tuple(index)
