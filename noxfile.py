@@ -96,6 +96,22 @@ def thorough(session: nox.Session) -> None:
     run_pytest(session, "thorough")
 
 
+@nox.session(name="tests-sharded")
+def tests_sharded(session: nox.Session) -> None:
+    """Run all laws, and what `tests` runs of it too, on slices cut among eight devices; long."""
+    session.install("-e", f".[{EXTRAS}]", *groups("test", "backends"))
+    session.run(
+        "pytest",
+        "--durations=15",
+        *(session.posargs or ["tests/sharded"]),
+        env={
+            "ANYSOFTMAX_SHARDED_LAWS": "all",
+            "HYPOTHESIS_PROFILE": os.environ.get("HYPOTHESIS_PROFILE", "ci"),
+            "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+        },
+    )
+
+
 @nox.session
 def big(session: nox.Session) -> None:
     """Apply softmax to files of 1.5 GB in less than 400 MB of memory; needs 6 GB on the disk."""

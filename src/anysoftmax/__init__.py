@@ -21,7 +21,7 @@ from anysoftmax.softmax import log_softmax, softmax
 from anysoftmax.threads import workers
 
 if TYPE_CHECKING:
-    from anysoftmax import calibration
+    from anysoftmax import calibration, distributed
     from anysoftmax.divergence import entropy, kl_divergence
     from anysoftmax.explanation import explain
     from anysoftmax.gradients import log_softmax_vjp, softmax_vjp
@@ -37,6 +37,7 @@ __all__ = [
     "calibration",
     "cross_entropy",
     "cross_entropy_grad",
+    "distributed",
     "entropy",
     "explain",
     "kernels",
@@ -64,7 +65,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"calibration", "testing"}:
+    if name in {"calibration", "distributed", "testing"}:
         return import_module(f"anysoftmax.{name}")
     if name not in _LATER:
         raise AttributeError(f"module 'anysoftmax' has no attribute {name!r}")

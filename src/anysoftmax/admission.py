@@ -25,12 +25,14 @@ from anysoftmax.arrays import (
     has_float64,
     is_floating,
     is_integral,
+    is_jax,
     is_numpy,
     library_name,
     narrow,
     overflow_threshold,
     smallest,
 )
+from anysoftmax.devices import CutAxes, is_bound
 from anysoftmax.errors import AxisError
 
 PRECISIONS = ("default", "highest")
@@ -108,6 +110,37 @@ def admit(
         axes = (logits.ndim - 1,)
     compensated = precision == "highest" and work == own
     return Admitted(xp, logits, axes, mask, scale, factors, work, own, compensated, lone)
+
+
+def admit_cut(x: object, *, axis_name: Any, **options: Any) -> Admitted:
+    """Check the arguments of a public function for slices that are cut among devices of JAX."""
+    a = admit(x, **options)
+    logits = a.logits
+    names = axis_name if isinstance(axis_name, tuple) else (axis_name,)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            "axis_name must be the name of an axis of jax.shard_map's mesh, or a tuple of names:"
+            f" got {describe(axis_name)}"
+        )
+    if len(set(names)) < len(names):
+        raise ValueError(f"axis_name={axis_name!r} names an axis twice: name each one once")
+    if not is_jax(logits):
+        raise TypeError(
+            f"logits must be what jax.shard_map hands to its function: got {describe(logits)};"
+            " call anysoftmax's own function of that name for arrays that are not cut"
+        )
+    for name in names:
+        if not is_bound(name):
+            raise ValueError(
+                f"axis_name={name!r} names no axis of a mesh here: call this in a function that"
+                f" jax.shard_map runs, over a mesh with an axis {name!r}"
+            )
+    if a.lone:
+        raise ValueError(
+            f"axis={options['axis']!r} leaves nothing that is cut among devices, of a"
+            f" {describe(x)}: name the axis of the classes"
+        )
+    return a._replace(axes=CutAxes(a.axes, names))
 
 
 def admit_pair(x: Any, y: Any, **options: Any) -> tuple[Admitted, Admitted]:

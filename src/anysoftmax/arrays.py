@@ -210,13 +210,6 @@ def is_compiling(x: Array) -> bool:
     return is_torch(x) and sys.modules["torch"].compiler.is_compiling()
 
 
-def largest(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
-    """Return the maximum over `axes`, which stay as length 1."""
-    if is_numpy(x):
-        return xp.maximum.reduce(x, axis=axes, keepdims=True)  # what max comes to
-    return xp.max(x, axis=axes, keepdims=True)
-
-
 def spread(xp: Namespace, x: Array, like: Array) -> Array:
     """Return `x` broadcast to the shape of an array, some of whose lengths may not be known yet."""
     if all(isinstance(n, int) for n in like.shape):

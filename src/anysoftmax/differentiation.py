@@ -43,6 +43,11 @@ def is_compiled_by_xla(*arrays: Array | None) -> bool:
     return is_traced(*arrays) and is_traced(sys.modules["jax"].numpy.zeros(()))
 
 
+def settled(x: Array) -> Array:
+    """Return an array that XLA computes before, and apart from, what is made of it."""
+    return sys.modules["jax"].lax.optimization_barrier(x) if is_compiled_by_xla(x) else x
+
+
 def holds_everywhere(condition: Array) -> Array:
     """Return whether a traced condition holds for all elements, those of all of a vmap included.
 

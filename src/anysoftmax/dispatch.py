@@ -7,9 +7,11 @@ import math
 from anysoftmax import blocks, chunks, kernels
 from anysoftmax.admission import Admitted
 from anysoftmax.arrays import Array, as_array, is_compiling, is_dask, is_numpy, namespace_name
+from anysoftmax.devices import is_cut
 from anysoftmax.errors import KernelError
 from anysoftmax.kernels import table
 from anysoftmax.operations import Computation, PullBack
+from anysoftmax.summation import sum_along
 
 
 def compute(operation: Computation, a: Admitted, out: Array | None = None) -> Array:
@@ -34,7 +36,7 @@ def _of_nothing(operation: Computation, a: Admitted) -> Array:
     if isinstance(operation, PullBack) or not operation.reduces:
         return result
     # The maximum of nothing is an error in every library; the sum of nothing is 0.
-    return a.xp.sum(result, axis=a.axes, keepdims=True) + operation.of_nothing
+    return sum_along(a.xp, result, a.axes) + operation.of_nothing
 
 
 def _by_kernel(operation: Computation, a: Admitted, out: Array | None) -> Array | None:
@@ -44,6 +46,13 @@ def _by_kernel(operation: Computation, a: Admitted, out: Array | None) -> Array 
     name = kernels.chosen()
     if name == "reference":
         return None
+    if is_cut(a.axes):
+        if name == "auto":
+            return None
+        raise KernelError(
+            f"the kernel {name!r} takes no slices that are cut among devices: use 'reference' or"
+            " 'auto'"
+        )
     if name != "auto":
         return table.named(name, operation.name, namespace_name(a.xp)).load()(operation, a, out)
     for kernel in table.automatic(operation.name, a.xp):

@@ -44,15 +44,17 @@ from functools import cache
 from typing import NamedTuple
 
 from anysoftmax.admission import Admitted, in_working_dtype
-from anysoftmax.arrays import Array, DType, Namespace, into, is_numpy, largest, narrow
+from anysoftmax.arrays import Array, DType, Namespace, into, is_numpy, narrow
 from anysoftmax.compensation import difference_residual, quotient_residual, two_sum
+from anysoftmax.devices import is_cut
 from anysoftmax.differentiation import (
     holds_everywhere,
     is_compiled_by_xla,
     stop_gradient,
     with_tangents,
 )
-from anysoftmax.summation import stable_sum, sum_alike
+from anysoftmax.reductions import largest
+from anysoftmax.summation import stable_sum, sum_alike, sum_along
 
 MANY = 256  # classes: XLA adds them up in loops of their own
 DEEPEST = -12000.0  # exp underflows above it in every dtype, long double among them
@@ -126,6 +128,8 @@ def is_ordinary(a: Admitted, peak: Array) -> bool | Array:
     NumPy's arrays tell at once, programs of XLA when they run. Of all others it isn't asked.
     """
     xp, t = a.xp, a.temperature
+    if is_cut(a.axes):  # devices that choose could part ways, and wait for one another for ever
+        return False
     known = is_numpy(peak)
     if a.compensated or a.weights is not None or not (known or is_compiled_by_xla(peak, t)):
         return False
@@ -181,6 +185,8 @@ def terms_of_rest(a: Admitted, s: Slices) -> tuple[Array, Array]:
     winners = xp.floor(e, **into(s.room.winners))
     others = xp.subtract(e, winners, **into(s.room.exponentials))
     many = is_compiled_by_xla(e) and a.weights is None and e.size >= MANY * s.peak.size
+    if is_cut(a.axes):  # the winners' numbers are whole ones: each sum of them is exact
+        return stable_sum(xp, others, a.axes), sum_along(xp, winners, a.axes)
     if not many:
         return stable_sum(xp, others, a.axes), stable_sum(xp, winners, a.axes)
     sum_of_others = stable_sum(xp, others, a.axes)
@@ -188,7 +194,7 @@ def terms_of_rest(a: Admitted, s: Slices) -> tuple[Array, Array]:
     # second has to wait for the first: no sum of exponentials is below 0, which XLA can't know.
     peak = xp.where(sum_of_others < 0, xp.astype(sum_of_others, a.work), s.peak)
     again = lift(a, peak, NO_ROOM, ordinary=s.ordinary, invariant=False)
-    return sum_of_others, xp.sum(xp.floor(again.exponentials), axis=a.axes, keepdims=True)
+    return sum_of_others, sum_along(xp, xp.floor(again.exponentials), a.axes)
 
 
 def rest_of(a: Admitted, others: Array, winners: Array) -> Array:
@@ -318,7 +324,7 @@ def weighed(a: Admitted, p: Array, tangents: Array) -> Array:
 
 def mean(a: Admitted, p: Array, tangents: Array) -> Array:
     """Average tangents over each slice, weighed by the shares p."""
-    return a.xp.sum(weighed(a, p, tangents), axis=a.axes, keepdims=True)
+    return sum_along(a.xp, weighed(a, p, tangents), a.axes)
 
 
 def centred(a: Admitted, p: Array, tangents: Array) -> Array:
@@ -331,11 +337,11 @@ def centred(a: Admitted, p: Array, tangents: Array) -> Array:
     xp = a.xp
     if a.temperature is None:
         sure = xp.round(p)  # 1 or 0; XLA fuses arithmetic better than a choice
-        winner = xp.sum(sure * tangents, axis=a.axes, keepdims=True)
+        winner = sum_along(xp, sure * tangents, a.axes)
         relative = (1.0 - sure) * (tangents - winner)
     else:
         sure = p > 0.5
-        winner = xp.sum(xp.where(sure, tangents, 0.0), axis=a.axes, keepdims=True)
+        winner = sum_along(xp, xp.where(sure, tangents, 0.0), a.axes)
         relative = xp.where(sure, 0.0, tangents - winner)
     return relative - mean(a, p, relative)
 

@@ -8,11 +8,14 @@ from anysoftmax.arrays import (
     Array,
     Namespace,
     default_integer,
+    dtype_name,
     is_jax,
     is_numpy,
     place_of_new,
 )
+from anysoftmax.devices import is_in_parts, places_across, sum_across
 from anysoftmax.differentiation import is_writable
+from anysoftmax.reductions import any_of
 
 
 def pick(
@@ -26,10 +29,12 @@ def pick(
     # Dask and Cubed, whose arrays are cut, can't access elements by their indices. XLA can, but
     # the derivative of a choice is part of the arithmetic, that of an access a walk of its own.
     indexed = hasattr(xp, "take_along_axis") and (constant or not is_jax(x))
-    if indexed and len(axes) == 1 and x.shape[axes[0]] != 0:
+    if indexed and len(axes) == 1 and x.shape[axes[0]] != 0 and not is_in_parts(x, axes):
         return xp.take_along_axis(x, places, axis=axes[0])
     found = xp.where(numbered(xp, x, axes) == places, x, xp.zeros_like(x))
-    return xp.sum(found, axis=axes, keepdims=True, dtype=x.dtype)
+    if dtype_name(x.dtype) == "bool":
+        return any_of(xp, found, axes)
+    return sum_across(xp.sum(found, axis=axes, keepdims=True, dtype=x.dtype), axes)
 
 
 def replaced(
@@ -48,9 +53,12 @@ def replaced(
 
 
 def numbered(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
-    """Return the places of each slice in row-major order; the other axes have length 1."""
+    """Return the places of each slice in row-major order; the other axes have length 1.
+
+    Of slices that are cut among devices they are the places in the whole slice.
+    """
     lengths = [n if i in axes else 1 for i, n in enumerate(x.shape)]
     dtype = default_integer(xp, x)
-    return xp.reshape(
-        xp.arange(math.prod(lengths), dtype=dtype, **place_of_new(xp, x)), tuple(lengths)
-    )
+    count = math.prod(lengths)
+    places = xp.reshape(xp.arange(count, dtype=dtype, **place_of_new(xp, x)), tuple(lengths))
+    return places_across(places, count, axes)

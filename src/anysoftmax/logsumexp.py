@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from anysoftmax.admission import admit
+from anysoftmax.admission import Admitted, admit
 from anysoftmax.arrays import Array, DType, as_array
 from anysoftmax.dispatch import compute
 from anysoftmax.operations import LOGSUMEXP, WEIGHTED_LOGSUMEXP
@@ -95,6 +95,11 @@ def logsumexp(
     np.float64(2.861995)
     """
     a = admit(x, axis=axis, weights=weights, where=where, dtype=dtype, precision=precision)
+    return logarithm(a, keepdims=keepdims)
+
+
+def logarithm(a: Admitted, *, keepdims: bool) -> Array:
+    """Return the log-sum-exp of admitted arguments."""
     y = compute(LOGSUMEXP if a.weights is None else WEIGHTED_LOGSUMEXP, a)
     if not keepdims or a.lone:
         y = a.xp.squeeze(y, axis=a.axes)

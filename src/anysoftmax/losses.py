@@ -27,6 +27,7 @@ from anysoftmax.dispatch import compute
 from anysoftmax.indexing import numbered
 from anysoftmax.operations import SOFTMAX
 from anysoftmax.pull_backs import divided, pull_back_log_softmax
+from anysoftmax.reductions import any_of
 from anysoftmax.summation import sum_alike
 from anysoftmax.surprisals import derivatives_of_labels, surprisals, surprisals_of_labels
 from anysoftmax.targets import Targets, weighed
@@ -61,7 +62,7 @@ def derivatives(a: Admitted, targets: Targets, weight: Array) -> Array:
     k, _ = _coefficients(a, targets)
     taking_part = _taking_part(a)
     k = over(xp, weighed(xp, targets.sample_weights, xp.where(taking_part, k, 0.0)), weight)
-    idle = ~xp.any(k != 0, axis=a.axes, keepdims=True)
+    idle = ~any_of(xp, k != 0, a.axes)
     p = xp.where(idle, 0.0, compute(SOFTMAX, a))
     x = xp.where(taking_part, pull_back_log_softmax(xp, p, -k, a.axes), 0.0)
     return divided(xp, _or_nan(xp, x, targets), a.temperature)
@@ -71,7 +72,7 @@ def add_up(xp: Namespace, terms: Array, axes: tuple[int, ...]) -> Array:
     """Add up terms; infinite ones of both signs are NaN before, as NumPy would warn of theirs."""
     if 0 not in terms.shape:
         up, down = terms == math.inf, terms == -math.inf
-        mixed = xp.any(up, axis=axes, keepdims=True) & xp.any(down, axis=axes, keepdims=True)
+        mixed = any_of(xp, up, axes) & any_of(xp, down, axes)
         terms = xp.where((up | down) & mixed, math.nan, terms)
     return sum_alike(xp, terms, axes)
 

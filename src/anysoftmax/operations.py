@@ -20,6 +20,7 @@ from anysoftmax.pull_backs import (
     pull_back_log_softmax,
     pull_back_softmax,
 )
+from anysoftmax.summation import sum_along
 from anysoftmax.weighing import heaviest_among, heaviest_of, lift_weighted
 
 Tangent = Callable[[Admitted, Array, Array, Array], Array]
@@ -253,9 +254,9 @@ def _tangent_of_logsumexp(a: Admitted, _y: Array, p: Array, t: Array) -> Array:
 def _tangent_of_surprisal(a: Admitted, y: Array, p: Array, t: Array) -> Array:
     xp = a.xp
     hit = numbered(xp, p, a.axes) == a.labels
-    own = xp.sum(xp.where(hit, t, 0.0), axis=a.axes, keepdims=True)
+    own = sum_along(xp, xp.where(hit, t, 0.0), a.axes)
     others = xp.where(hit | (y == math.inf), 0.0, p)
-    return xp.sum(fold.weighed(a, others, t - own), axis=a.axes, keepdims=True)
+    return sum_along(xp, fold.weighed(a, others, t - own), a.axes)
 
 
 def _tangent_of_entropy(a: Admitted, _y: Array, p: Array, t: Array) -> Array:
@@ -263,7 +264,7 @@ def _tangent_of_entropy(a: Admitted, _y: Array, p: Array, t: Array) -> Array:
     # The shares' changes add up to 0, so that any constant may be added to the logarithms.
     logs = xp.log(xp.where(p > 0, p, 1.0))
     changes = fold.masked(a, fold.weighed(a, p, fold.centred(a, p, t)))
-    return -xp.sum(changes * logs, axis=a.axes, keepdims=True)
+    return -sum_along(xp, changes * logs, a.axes)
 
 
 SOFTMAX = Operation(

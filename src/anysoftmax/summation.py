@@ -17,10 +17,19 @@ from __future__ import annotations
 from typing import Any
 
 from anysoftmax.arrays import Array, Namespace, dtype_name, has_float64, is_numpy
-from anysoftmax.differentiation import derived, is_compiled_by_xla, is_traced, stop_gradient
+from anysoftmax.devices import in_parts, is_cut, is_in_parts, length_across, sum_across
+from anysoftmax.differentiation import (
+    derived,
+    is_compiled_by_xla,
+    is_traced,
+    settled,
+    stop_gradient,
+)
+from anysoftmax.indexing import numbered
 
 LEAF = 12  # so few terms are added plainly, to 3.4 u at the worst, which are equal terms
 LONG, MANY = 4096, 32  # more terms XLA adds fastest in so many parts at once
+PLACES = 8  # for the sums of devices; more devices have to share them
 VECTOR = 256  # bytes of terms that NumPy's einsum adds up in pairs, by the processor's vectors
 
 
@@ -36,12 +45,12 @@ def stable_sum(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
                 x = _tree_sum(xp, x, axis)
         return x
     if dtype_name(x.dtype) == "float32" and has_float64(xp, x):
-        return xp.sum(x, axis=axes, dtype=xp.float64, keepdims=True)
+        return sum_across(xp.sum(x, axis=axes, dtype=xp.float64, keepdims=True), axes)
     if is_traced(x):  # XLA would make arrays of each slice's derivative on the way back
         total = _tree_sums(xp, stop_gradient(x), axes)
 
         def tangents(_values: Any, t: Array, _constants: Any) -> tuple[Array]:
-            return (xp.sum(t, axis=axes, keepdims=True),)
+            return (sum_along(xp, t, axes),)
 
         return derived((total,), x, None, tangents)[0]
     return _tree_sums(xp, x, axes)
@@ -53,10 +62,37 @@ def sum_alike(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     return total if total.dtype == x.dtype else xp.astype(total, x.dtype)
 
 
+def sum_along(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
+    """Sum as the library does, over `axes`, which stay as length 1."""
+    return sum_across(xp.sum(x, axis=axes, keepdims=True), axes)
+
+
 def _tree_sums(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
+    if not is_in_parts(x, axes):
+        for axis in axes:
+            x = _tree_sum(xp, x, axis)
+        return x
+    # The terms of each device first: to halve what is cut would move terms between devices.
+    if is_cut(axes):
+        for axis in axes:
+            x = _tree_sum(xp, x, axis, leaf=1)
+        return _sum_of_devices(xp, x, length_across(1, axes), axes)
     for axis in axes:
-        x = _tree_sum(xp, x, axis)
+        x = xp.squeeze(_tree_sum(xp, in_parts(xp, x, axis), axis + 1, leaf=1), axis=axis + 1)
+        x = _sum_of_devices(xp, x, x.shape[axis], (axis,))
     return x
+
+
+def _sum_of_devices(xp: Namespace, x: Array, count: int, axes: tuple[int, ...]) -> Array:
+    """Add up as many numbers as devices have, as a tree too, though these add one by one.
+
+    Each device, or each of a few groups, has a place for its own number and zeros in all others, so
+    that what they add up is exact; the places then are on every device.
+    """
+    places = next(n for n in range(PLACES, 0, -1) if count % n == 0)
+    own = xp.expand_dims(numbered(xp, x, axes) % places, axis=-1)
+    x = xp.where(own == xp.arange(places), xp.expand_dims(x, axis=-1), 0.0)
+    return xp.squeeze(_tree_sum(xp, sum_along(xp, x, axes), x.ndim - 1, leaf=1), axis=-1)
 
 
 def _vector_sum(xp: Namespace, x: Array, axis: int) -> Array:
@@ -73,13 +109,15 @@ def _vector_sum(xp: Namespace, x: Array, axis: int) -> Array:
     return total[..., None].swapaxes(axis, -1)
 
 
-def _tree_sum(xp: Namespace, x: Array, axis: int) -> Array:
-    """Add the second half of the terms to the first, until few are left."""
+def _tree_sum(xp: Namespace, x: Array, axis: int, leaf: int = LEAF) -> Array:
+    """Add the second half of the terms to the first, until few are left: a leaf."""
     odd = None
     compiled = is_compiled_by_xla(x)
     # A length that is not known yet (lazy arrays) leaves only the library's own sum.
-    while isinstance(x.shape[axis], int) and x.shape[axis] > LEAF:
+    while isinstance(x.shape[axis], int) and x.shape[axis] > leaf:
         length = x.shape[axis]
+        if length <= LEAF:  # XLA would make one loop over all terms of these last ones too
+            x = settled(x)
         count = MANY if compiled and length > LONG else 2
         step = length // count
         if length % count:

@@ -28,7 +28,9 @@ from anysoftmax.arrays import (
     smallest,
     spread,
 )
+from anysoftmax.devices import length_across
 from anysoftmax.indexing import pick
+from anysoftmax.reductions import any_of
 
 
 class Targets(NamedTuple):
@@ -67,7 +69,7 @@ class Targets(NamedTuple):
             unweighed = self.class_weights is None and self.sample_weights is None
             weights = None if unweighed else self.totals
         else:
-            nothing = xp.all(self.weighed_probabilities == 0, axis=axes, keepdims=True)
+            nothing = ~any_of(xp, self.weighed_probabilities != 0, axes)
             return nothing if self.sample_weights is None else nothing | (self.sample_weights == 0)
         return None if weights is None else weights == 0
 
@@ -171,7 +173,7 @@ def _admit_labels(
             f"{name} number the classes, and how many there are is not known of logits of shape"
             f" {tuple(a.logits.shape)}: call their compute_chunk_sizes() first"
         )
-    count = math.prod(lengths)
+    count = length_across(math.prod(lengths), a.axes)
 
     # Numbers in a list are known even where the library makes traced or lazy arrays of them.
     known, weights = (read if read is not None else concrete(labels)), None

@@ -134,15 +134,13 @@ def cross_entropy(
     >>> asm.cross_entropy(np.array([50.0, 0.0]), 0)
     array(1.92874985e-22)
     """
-    a, b = _admit(
-        logits,
-        targets,
-        reduction,
-        (class_weights, sample_weights, label_smoothing),
-        axis=axis,
-        temperature=temperature,
-        where=where,
-    )
+    a = admit(logits, axis=axis, temperature=temperature, where=where)
+    b = admit_comparison(a, targets, reduction, class_weights, sample_weights, label_smoothing)
+    return reduced_loss(a, b, reduction)
+
+
+def reduced_loss(a: Admitted, b: Targets, reduction: str) -> Array:
+    """Return the cross-entropy of admitted arguments."""
     xp = a.xp
     with quiet(xp):
         loss = losses(a, b)
@@ -234,15 +232,8 @@ def cross_entropy_grad(
     >>> (np.exp(x - 50.0) / np.exp(x - 50.0).sum() - np.array([1.0, 0.0]))[0]
     np.float64(0.0)
     """
-    a, b = _admit(
-        logits,
-        targets,
-        reduction,
-        (class_weights, sample_weights, label_smoothing),
-        axis=axis,
-        temperature=temperature,
-        where=where,
-    )
+    a = admit(logits, axis=axis, temperature=temperature, where=where)
+    b = admit_comparison(a, targets, reduction, class_weights, sample_weights, label_smoothing)
     xp = a.xp
     with quiet(xp):
         one = constant(xp, 1.0, a.work, a.logits)
@@ -252,18 +243,11 @@ def cross_entropy_grad(
         return _of_dtype(a, xp.squeeze(x, axis=-1) if a.lone else x)
 
 
-def _admit(
-    logits: Any,
-    targets: Any,
-    reduction: str,
-    weights: tuple[Any, Any, Any],
-    **options: Any,
-) -> tuple[Admitted, Targets]:
-    """Check all arguments."""
+def admit_comparison(a: Admitted, targets: Any, reduction: str, *weights: Any) -> Targets:
+    """Check what admitted logits are compared with, and how losses are reduced."""
     if type(reduction) is not str or reduction not in REDUCTIONS:
         raise ValueError(f"reduction={reduction!r} is unknown: use one of {REDUCTIONS}")
-    a = admit(logits, **options)
-    return a, admit_targets(a, targets, *weights)
+    return admit_targets(a, targets, *weights)
 
 
 def _total_weight(a: Admitted, targets: Targets) -> Array:

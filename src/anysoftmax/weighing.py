@@ -18,9 +18,10 @@ import math
 from typing import NamedTuple
 
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array, Namespace, largest
+from anysoftmax.arrays import Array, Namespace
 from anysoftmax.differentiation import stop_gradient
 from anysoftmax.fold import NO_ROOM, Slices, overflow_bound
+from anysoftmax.reductions import largest
 
 
 class Heaviest(NamedTuple):

@@ -20,13 +20,13 @@ from anysoftmax.arrays import (
     dtype_name,
     is_floating,
     is_integral,
-    largest,
     quiet,
     smallest,
     spread,
 )
 from anysoftmax.calibration.place import first_sample, name_of
 from anysoftmax.calibration.weight import refuse_infinite, refuse_zero
+from anysoftmax.reductions import largest
 from anysoftmax.summation import stable_sum
 from anysoftmax.targets import Targets, admit_labels
 

@@ -1,0 +1,98 @@
+"""What XLA makes of cut slices moves nothing between devices but by all-reduces."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+import anysoftmax as asm
+
+COLLECTIVE = re.compile(
+    r"= \S.*? (all-\w+|collective-\w+|reduce-scatter|ragged-all-to-all)(?:-start)?\("
+)
+ROWS, CLASSES = 16, 1024
+LABELS = tuple(range(0, CLASSES, CLASSES // ROWS))
+
+# With at most how many all-reduces of the value and the gradient together: more would be news.
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
+    "softmax": (lambda x, labels, q, **o: asm.softmax(x, temperature=0.5, **o), 8),
+    "log_softmax": (lambda x, labels, q, **o: asm.log_softmax(x, **o), 12),
+    "logsumexp": (lambda x, labels, q, **o: asm.logsumexp(x, **o), 10),
+    "labels": (lambda x, labels, q, **o: asm.cross_entropy(x, labels, **o), 11),
+    "probabilities": (lambda x, labels, q, **o: asm.cross_entropy(x, q, **o), 19),
+    "entropy": (lambda x, labels, q, **o: asm.entropy(x, **o), 12),
+}
+
+
+def collectives(function: Callable[..., Any], *arguments: Any) -> Counter[str]:
+    text = jax.jit(function).lower(*arguments).compile().as_text()
+    assert text is not None
+    return Counter(COLLECTIVE.findall(text))
+
+
+def test_what_is_looked_for_is_found() -> None:
+    mesh = jax.make_mesh((8,), ("c",), (AxisType.Auto,))
+    x = jax.device_put(jnp.zeros(64), NamedSharding(mesh, PartitionSpec("c")))
+    whole = NamedSharding(mesh, PartitionSpec())
+    assert collectives(lambda x: jax.lax.with_sharding_constraint(x, whole), x) == {"all-gather": 1}
+    assert set(collectives(lambda x: x[32:] + x[:32], x)) == {"collective-permute"}
+    assert collectives(jnp.sum, x) == {"all-reduce": 1}
+
+
+def value_and_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
+    def number(x: Any) -> Any:
+        return jnp.sin(function(x).astype("float32")).sum()
+
+    return lambda x: (function(x), jax.grad(number)(x))
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "axis", "kind"),
+    [
+        *((name, "float32", -1, AxisType.Auto) for name in FUNCTIONS),
+        ("labels", "bfloat16", 0, AxisType.Explicit),
+        ("softmax", "float64", -1, AxisType.Explicit),
+        ("logsumexp", "float64", 0, AxisType.Auto),
+    ],
+)
+def test_plain_calls_reduce_only(name: str, dtype: str, axis: int, kind: AxisType) -> None:
+    with jax.enable_x64(dtype == "float64"):
+        mesh = jax.make_mesh((8,), ("c",), (kind,))
+        spec = PartitionSpec(None, "c") if axis else PartitionSpec("c")
+        shape = (ROWS, CLASSES) if axis else (CLASSES, ROWS)
+        x = jax.device_put(jnp.zeros(shape, dtype), NamedSharding(mesh, spec))
+        function, most = FUNCTIONS[name]
+        plain = partial(function, labels=jnp.asarray(LABELS), q=x, axis=axis)
+        found = collectives(value_and_gradient(plain), x)
+        assert set(found) == {"all-reduce"}
+        assert found["all-reduce"] <= most
+
+
+# XLA joins all-reduces that need not wait for one another.
+CUT: dict[str, tuple[Callable[..., Any], int]] = {
+    "softmax": (lambda x: asm.distributed.softmax(x, axis_name="c"), 4),
+    "cross_entropy": (
+        lambda x: asm.distributed.cross_entropy(x, jnp.asarray(LABELS), axis_name="c"),
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_mapped_functions_reduce_only(name: str) -> None:
+    mesh, cut = jax.make_mesh((8,), ("c",), (AxisType.Auto,)), PartitionSpec(None, "c")
+    function, most = CUT[name]
+    result = cut if name == "softmax" else PartitionSpec()
+    mapped = jax.shard_map(function, mesh=mesh, in_specs=cut, out_specs=result)
+    x = jax.device_put(jnp.zeros((ROWS, CLASSES)), NamedSharding(mesh, cut))
+    found = collectives(value_and_gradient(mapped), x)
+    assert set(found) == {"all-reduce"}
+    assert found["all-reduce"] <= most
