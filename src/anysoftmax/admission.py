@@ -23,6 +23,7 @@ from anysoftmax.arrays import (
     device,
     dtype_name,
     has_float64,
+    is_dask,
     is_floating,
     is_integral,
     is_jax,
@@ -212,6 +213,8 @@ def admit_array(x: object, name: str = "logits") -> Array:
         ) from None
     if xp.__name__ == "numpy":
         return admit_numpy(x, name)
+    if is_dask(x):
+        return admit_dask(x, name)
     if package == "torch" and str(x.layout) != "torch.strided":  # type: ignore[attr-defined]
         raise TypeError(f"{name} must be dense: got {describe(x)}; pass x.to_dense()")
     return x
@@ -262,6 +265,21 @@ def admit_numpy(x: Any, name: str) -> Array:
         )
     plain = np.asarray(x)
     return plain if plain.dtype.isnative else plain.astype(plain.dtype.newbyteorder("="))
+
+
+def admit_dask(x: Any, name: str) -> Array:
+    """Return a Dask array whose chunks are plain, in the machine's byte order and not empty.
+
+    An axis of length 1 in several chunks, all but one empty, would be taken for one that repeats.
+    """
+    admit_array(x._meta, name)  # noqa: SLF001 - it has no public name
+    if not x.dtype.isnative:
+        x = x.astype(x.dtype.newbyteorder("="))
+    full = {}
+    for axis, (length, chunks) in enumerate(zip(x.shape, x.chunks, strict=True)):
+        if length and 0 in chunks and isinstance(length, int):
+            full[axis] = tuple(n for n in chunks if n)
+    return x.rechunk(full) if full else x
 
 
 def result_dtype(xp: Namespace, x: Array, dtype: Any) -> DType:
@@ -427,6 +445,15 @@ def admit_companion(
             f"{name} must lie on the device of the logits, {ours}: it lies on {theirs}; move one"
         )
     return array
+
+
+def require_known_classes(a: Admitted) -> None:
+    """Raise unless the number of classes is known: lazy arrays may not know it yet."""
+    if not all(isinstance(a.logits.shape[axis], int) for axis in a.axes):
+        raise ValueError(
+            f"how many classes there are is not known of logits of shape {tuple(a.logits.shape)}:"
+            " call their compute_chunk_sizes() first"
+        )
 
 
 def require_broadcast(

@@ -17,12 +17,12 @@ from itertools import product
 from typing import Any
 
 from anysoftmax import kernels
-from anysoftmax.admission import Admitted, admit_array
+from anysoftmax.admission import Admitted, admit_array, require_known_classes
 from anysoftmax.arrays import Array, DType, array_namespace, is_dask, quiet
 from anysoftmax.blocks import COMPANIONS
 from anysoftmax.fold import Summary, finish, merge
 from anysoftmax.operations import TOLD, Computation, parts_of
-from anysoftmax.summaries import Compute, new_summary, summarise
+from anysoftmax.summaries import Compute, new_summary, summarise, told, widest_dtype
 
 BRANCHES = 8  # summaries that one task merges
 LARGE = ("logits", "where", "weights")  # what is cut as the slices are
@@ -33,21 +33,28 @@ Task = Callable[[Admitted], Array]
 def run(operation: Computation, a: Admitted, compute: Compute) -> Array:
     """Return the lazy result of an operation on Dask's arrays; `compute` does a chunk's work."""
     a = a._replace(axes=tuple(sorted(a.axes)))
-    if all(a.logits.numblocks[axis] == 1 for axis in a.axes):
+    if has_whole_slices(a):
         shape = operation.result_shape(a)
         lengths = {i: shape[i] for i in a.axes} if operation.reduces else {}
         whole = partial(_whole, operation=operation, compute=compute)
-        return _by_chunk(operation.name, whole, a, a.dtype, lengths)
+        return by_chunk(operation.name, whole, a, a.dtype, lengths)
     if operation.name == "summary":
         return a.xp.astype(_summary(a, compute), a.dtype)
     if operation.name == "logsumexp":
         known = a._replace(logits=_summary(a, compute), where=None, weights=None)
-        return _by_chunk(operation.name, _finished, known, a.dtype, dict.fromkeys(a.axes, 1))
+        return by_chunk(operation.name, _finished, known, a.dtype, dict.fromkeys(a.axes, 1))
     if operation.name in TOLD:
         peak, rest = parts_of(_summary(ahead(a), compute), a.axes[0])
-        told = partial(_told, operation=TOLD[operation.name], compute=compute)
-        return _by_chunk(operation.name, told, a._replace(peak=peak, rest=rest), a.dtype, {})
+        known = a._replace(peak=peak, rest=rest)
+        part = partial(_told, operation=operation, compute=compute)
+        return by_chunk(operation.name, part, known, a.dtype, {})
+    require_known_classes(a)
     return operation(a)  # by Dask's own functions
+
+
+def has_whole_slices(a: Admitted) -> bool:
+    """Tell whether no chunk border of Dask's arrays cuts a slice."""
+    return all(a.logits.numblocks[axis] == 1 for axis in a.axes)
 
 
 def _summary(a: Admitted, compute: Compute) -> Array:
@@ -55,17 +62,17 @@ def _summary(a: Admitted, compute: Compute) -> Array:
 
     They are few, and have the widest dtype.
     """
-    wide = a.xp.result_type(a.work, a.xp.float64)
+    wide = widest_dtype(a)
     lengths = dict(zip(a.axes, (2, *(1 for _ in a.axes[1:])), strict=True))
     summarised = partial(_summarised, compute=compute, dtype=wide)
-    parts = _by_chunk("summary", summarised, a, wide, lengths)
+    parts = by_chunk("summary", summarised, a, wide, lengths)
     a = a._replace(where=None, weights=None, labels=None, cotangent=None, work=wide)
     for axis, length in lengths.items():
         while (count := parts.numblocks[axis]) > 1:
             starts = range(0, count, BRANCHES)
             groups = tuple(length * min(BRANCHES, count - start) for start in starts)
             grouped = a._replace(logits=parts.rechunk({axis: groups}))
-            parts = _by_chunk("merged", _merged, grouped, wide, {axis: length})
+            parts = by_chunk("merged", _merged, grouped, wide, {axis: length})
     return parts
 
 
@@ -74,7 +81,7 @@ def ahead(a: Admitted) -> Admitted:
 
     Of slices in parts, they are made by tasks of their own, which nothing else waits for.
     """
-    if not is_dask(a.logits) or all(a.logits.numblocks[axis] == 1 for axis in a.axes):
+    if not is_dask(a.logits) or has_whole_slices(a):
         return a
     large = {name: getattr(a, name) for name in LARGE}
     return a._replace(
@@ -99,7 +106,7 @@ def _made_anew(array: Array) -> Array:
     return type(array)(anew | held, rename(array.name), array.chunks, meta=array._meta)  # noqa: SLF001
 
 
-def _by_chunk(name: str, task: Task, a: Admitted, dtype: DType, lengths: dict[int, int]) -> Array:
+def by_chunk(name: str, task: Task, a: Admitted, dtype: DType, lengths: dict[int, int]) -> Array:
     """Return what a task makes of each chunk, of the given lengths along some axes."""
     ndim = a.logits.ndim
     names = [n for n in COMPANIONS if getattr(a, n) is not None]
@@ -118,7 +125,7 @@ def _by_chunk(name: str, task: Task, a: Admitted, dtype: DType, lengths: dict[in
         adjust_chunks=lengths,
         concatenate=True,
         dtype=dtype,
-        meta=admit_array(a.logits._meta).astype(dtype),  # noqa: SLF001 - it has no public name
+        meta=a.logits._meta.astype(dtype),  # noqa: SLF001 - it has no public name
     )
 
 
@@ -159,8 +166,7 @@ def _finished(a: Admitted) -> Array:
 
 
 def _told(a: Admitted, *, operation: Computation, compute: Compute) -> Array:
-    peak, rest = (a.xp.astype(array, a.work) for array in (a.peak, a.rest))
-    return compute(operation, a._replace(peak=peak, rest=rest, axes=()))
+    return told(operation, a, compute)
 
 
 def _parts(a: Admitted) -> Iterator[Summary]:
@@ -171,4 +177,4 @@ def _parts(a: Admitted) -> Iterator[Summary]:
         index = [slice(None)] * a.logits.ndim
         for axis, start in zip(a.axes, starts, strict=True):
             index[axis] = slice(start, start + (2 if axis == first else 1))
-        yield new_summary(a.xp, *parts_of(a.logits[tuple(index)], first))
+        yield new_summary(a, *parts_of(a.logits[tuple(index)], first))

@@ -13,7 +13,7 @@ import sys
 from typing import Any, Self
 
 from anysoftmax.arrays import Array, Namespace, is_jax
-from anysoftmax.differentiation import stop_gradient
+from anysoftmax.differentiation import is_traced, stop_gradient
 
 
 class CutAxes(tuple[int, ...]):  # noqa: SLOT001 - a tuple can't have slots that hold something
@@ -76,6 +76,21 @@ def places_across(places: Array, length: int, axes: tuple[int, ...]) -> Array:
     if not isinstance(axes, CutAxes):
         return places
     return places + _lax().axis_index(axes.names).astype(places.dtype) * length
+
+
+def cut_alike(places: Array, x: Array, axes: tuple[int, ...]) -> Array:
+    """Return what all devices have, cut among them as `x` is, where JAX asks to be told so."""
+    if is_cut(axes) or not is_jax(x):
+        return places
+    jax = sys.modules["jax"]
+    sharding = jax.typeof(x).sharding
+    if jax.sharding.AxisType.Explicit not in (getattr(sharding.mesh, "axis_types", None) or ()):
+        return places
+    names = [name if i in axes else None for i, name in enumerate(sharding.spec)]
+    spec = jax.sharding.PartitionSpec(*names)
+    move = jax.sharding.reshard if is_traced(places) else jax.device_put
+    mesh = sharding.mesh if is_traced(x) else x.sharding.mesh  # of devices, or only of their number
+    return move(places, jax.sharding.NamedSharding(mesh, spec))
 
 
 def is_in_parts(x: Array, axes: tuple[int, ...]) -> bool:

@@ -13,7 +13,7 @@ from anysoftmax.arrays import (
     is_numpy,
     place_of_new,
 )
-from anysoftmax.devices import is_in_parts, places_across, sum_across
+from anysoftmax.devices import cut_alike, is_in_parts, places_across, sum_across
 from anysoftmax.differentiation import is_writable
 from anysoftmax.reductions import any_of
 
@@ -61,4 +61,4 @@ def numbered(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     dtype = default_integer(xp, x)
     count = math.prod(lengths)
     places = xp.reshape(xp.arange(count, dtype=dtype, **place_of_new(xp, x)), tuple(lengths))
-    return places_across(places, count, axes)
+    return cut_alike(places_across(places, count, axes), x, axes)

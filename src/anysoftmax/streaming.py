@@ -11,6 +11,7 @@ from anysoftmax.arrays import (
     array_namespace,
     as_array,
     describe,
+    device,
     library_name,
     quiet,
 )
@@ -53,7 +54,13 @@ class LogSumExp:
 
     Notes
     -----
-    *Special values* and *gradient* are those of `logsumexp` of all blocks together.
+    *Special values* are those of `logsumexp` of all blocks together.
+
+    *Gradient*: that of `logsumexp`, of every order, by logits and weights; except that it is 0 by
+    the weights of a block that has none above 0 for a slice, and by the logits of a slice that
+    contains +inf.
+
+    *Threads*: an object is for one thread at a time. Give each its own, and merge them.
 
     *Accuracy*: that of `logsumexp`, 4 ulp of ``max(abs(y), abs(m))``, however the logits are cut
     into blocks, in whatever order they come and are merged, and however many they are: what
@@ -227,7 +234,17 @@ class LogSumExp:
                 f"this LogSumExp is of {library_name(mine.peak)}: got one of"
                 f" {library_name(added.peak)}; convert one of the two"
             )
+        places = device(mine.peak), device(added.peak)
+        if None not in places and places[0] != places[1]:
+            raise TypeError(
+                f"this LogSumExp lies on {places[0]}: got one on {places[1]}; move one of the two"
+            )
         shapes = tuple(mine.peak.shape), tuple(added.peak.shape)
+        if not all(isinstance(n, int) for n in shapes[0] + shapes[1]):
+            raise ValueError(
+                f"how many slices there are is not known of shapes {shapes[0]} and {shapes[1]}:"
+                " call the blocks' compute_chunk_sizes() first"
+            )
         if shapes[0] != shapes[1]:
             raise ValueError(
                 f"this LogSumExp has slices of shape {shapes[0]}: got slices of shape {shapes[1]};"
@@ -236,6 +253,7 @@ class LogSumExp:
         if added.rest.dtype != mine.rest.dtype:
             work = xp.result_type(added.rest.dtype, mine.rest.dtype)
             mine, added = (Summary(*(xp.astype(x, work) for x in s)) for s in (mine, added))
+        register(type(self))  # JAX may be there by now
         self._dtype = dtype if dtype == self._dtype else xp.result_type(dtype, self._dtype)
         a = _like(mine.peak, self._dtype)
         with quiet(xp):
@@ -246,12 +264,21 @@ class LogSumExp:
 def _summary_of(a: Admitted) -> Summary:
     """Return the summary of a block, of the shape of its slices."""
     squeezed = (as_array(a.xp.squeeze(part, axis=a.axes)) for part in summarise(a, compute))
-    return new_summary(a.xp, *squeezed)
+    return new_summary(a, *squeezed)
 
 
 def _like(peak: Array, dtype: DType) -> Admitted:
     """Return what the fold has to know of summaries."""
     xp = array_namespace(peak)
     return Admitted(
-        xp, None, (), None, None, None, peak.dtype, dtype, compensated=False, lone=False
+        xp=xp,
+        logits=None,
+        axes=(),
+        where=None,
+        temperature=None,
+        weights=None,
+        work=peak.dtype,
+        dtype=dtype,
+        compensated=False,
+        lone=False,
     )

@@ -1,18 +1,27 @@
-"""The summaries of slices, two numbers each: made of logits, and put together from those of parts.
+"""The summaries of slices, two numbers each: made of logits, merged, and what is made with them.
 
-What a summary is and how two are merged is said in the fold.
+What a summary is and how two are merged is said in the fold. So slices can be computed part by
+part: a summary is made of each part, the summaries are merged, and an operation that is told the
+summary of the whole makes its result of each part.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array, Namespace
+from anysoftmax.admission import Admitted, in_working_dtype
+from anysoftmax.arrays import Array, DType
 from anysoftmax.fold import Summary
-from anysoftmax.operations import LOGSUMEXP, SUMMARY, WEIGHTED_SUMMARY, Computation, parts_of
+from anysoftmax.operations import (
+    LOGSUMEXP,
+    SUMMARY,
+    TOLD,
+    WEIGHTED_SUMMARY,
+    Computation,
+    parts_of,
+)
 
-Compute = Callable[[Computation, Admitted], Array]
+Compute = Callable[..., Array]  # of an operation, its arguments and an array for the result
 
 
 def summarise(a: Admitted, compute: Compute) -> tuple[Array, Array]:
@@ -20,7 +29,11 @@ def summarise(a: Admitted, compute: Compute) -> tuple[Array, Array]:
 
     `compute` computes an operation.
     """
-    a = a._replace(dtype=a.work, axes=tuple(sorted(a.axes)))
+    if a.logits.dtype != a.dtype != a.work:  # the logits are rounded to the result's dtype first
+        a = a._replace(logits=in_working_dtype(a))
+    a = a._replace(dtype=a.work)
+    if len(a.axes) > 1:  # kernels take them in order
+        a = a._replace(axes=tuple(sorted(a.axes)))
     if 0 in a.logits.shape:
         peak = compute(LOGSUMEXP, a)
         return peak, a.xp.full_like(peak, -1.0)
@@ -28,6 +41,18 @@ def summarise(a: Admitted, compute: Compute) -> tuple[Array, Array]:
     return parts_of(both, a.axes[0])
 
 
-def new_summary(xp: Namespace, peak: Array, rest: Array) -> Summary:
+def new_summary(a: Admitted, peak: Array, rest: Array) -> Summary:
     """Return the summary of slices that have been seen once, where rounding has taken nothing."""
-    return Summary(peak, rest, xp.zeros_like(rest))
+    return Summary(peak, rest, a.xp.zeros_like(rest))
+
+
+def widest_dtype(a: Admitted) -> DType:
+    """Return what the summaries of parts are kept and merged in: there are few of them."""
+    return a.xp.result_type(a.work, a.xp.float64)
+
+
+def told(operation: Computation, a: Admitted, compute: Compute, out: Array | None = None) -> Array:
+    """Return what an operation makes of parts of slices, whose peak and rest `a` tells."""
+    peak, rest = (a.xp.astype(known, a.work) for known in (a.peak, a.rest))
+    a = a._replace(peak=peak, rest=rest, axes=())  # each element is on its own now
+    return compute(TOLD[operation.name], a, out)

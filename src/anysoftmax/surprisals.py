@@ -16,8 +16,8 @@ from typing import Any
 
 from anysoftmax import fold
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array
-from anysoftmax.chunks import ahead
+from anysoftmax.arrays import Array, is_dask
+from anysoftmax.chunks import ahead, by_chunk, has_whole_slices
 from anysoftmax.differentiation import (
     is_differentiated,
     is_traced,
@@ -41,6 +41,9 @@ def surprisals(a: Admitted) -> Array:
 
 def surprisals_of_labels(a: Admitted, labels: Array) -> Array:
     """Return the surprisal of each slice's label; the axes stay as length 1."""
+    if is_dask(a.logits) and has_whole_slices(a):
+        labelled, lengths = a._replace(labels=labels), dict.fromkeys(a.axes, 1)
+        return by_chunk("surprisal", _of_own_labels, labelled, a.work, lengths)
     countable = all(isinstance(n, int) and n for n in a.logits.shape)  # lazy arrays may not know
     if len(a.axes) > 1 or not countable:
         return pick(a.xp, surprisals(a), labels, a.axes)
@@ -51,6 +54,10 @@ def surprisals_of_labels(a: Admitted, labels: Array) -> Array:
     if is_differentiated(a.temperature):
         return pick(a.xp, surprisals(a), labels, a.axes)
     return _with_pull_back(a, labels)
+
+
+def _of_own_labels(a: Admitted) -> Array:
+    return surprisals_of_labels(a._replace(labels=None), a.labels)
 
 
 def derivatives_of_labels(a: Admitted, labels: Array, g: Array) -> Array:

@@ -12,6 +12,7 @@ from anysoftmax.admission import (
     admit_real,
     is_number,
     require_broadcast,
+    require_known_classes,
 )
 from anysoftmax.arrays import (
     Array,
@@ -134,6 +135,7 @@ def _admit_probabilities(a: Admitted, targets: Any, given: Array) -> Array:
             "targets must be class numbers (integers) or probabilities (of a floating dtype):"
             f" got {describe(targets)}"
         )
+    require_known_classes(a)
     probabilities = admit_companion(a.xp, "targets", targets, a.logits, a.work)
     shape = tuple(a.logits.shape[:-1] if a.lone else a.logits.shape)
     _require_shape(
@@ -167,13 +169,8 @@ def _admit_labels(
     if tuple(labels.shape) == tuple(a.logits.shape):
         meaning += " (one-hot rows must be of a floating dtype)"
     _require_shape(labels, _slices(a), meaning, name)
-    lengths = [a.logits.shape[i] for i in a.axes]
-    if not all(isinstance(n, int) for n in lengths):
-        raise ValueError(
-            f"{name} number the classes, and how many there are is not known of logits of shape"
-            f" {tuple(a.logits.shape)}: call their compute_chunk_sizes() first"
-        )
-    count = length_across(math.prod(lengths), a.axes)
+    require_known_classes(a)
+    count = length_across(math.prod([a.logits.shape[i] for i in a.axes]), a.axes)
 
     # Numbers in a list are known even where the library makes traced or lazy arrays of them.
     known, weights = (read if read is not None else concrete(labels)), None
@@ -212,7 +209,7 @@ def _admit_class_weights(a: Admitted, class_weights: Any) -> Array:
     xp = a.xp
     weights, least = admit_real(xp, "class_weights", class_weights, a.logits, a.work)
     _require_weights("class_weights", class_weights, least)
-    shape = tuple(a.logits.shape[i] for i in a.axes)
+    shape = tuple(a.logits.shape[i] for i in sorted(a.axes))  # as the classes are numbered
     if not (a.lone and weights.ndim == 0):
         _require_shape(weights, shape, "one weight a class", "class_weights")
     kept = [n if i in a.axes else 1 for i, n in enumerate(a.logits.shape)]

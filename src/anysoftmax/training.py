@@ -61,7 +61,7 @@ def cross_entropy(
     where : boolean array, optional
         True for classes that take part; broadcasts to `logits`.
     class_weights : array of shape (n,), optional
-        :math:`c_i \ge 0`, of the lengths along `axis`.
+        :math:`c_i \ge 0`, of the lengths along `axis`, in the order that the array has them.
     sample_weights : number or array, optional
         :math:`s \ge 0`; broadcasts to the shape of `logits` without `axis`. A weight of 0 takes a
         slice out, whatever its logits and its target are.

@@ -116,3 +116,14 @@ def test_unknown_labels_are_nan_though_their_substitute_is_masked(smoothing: flo
 def test_entropies_are_silent_where_underflow_is_an_error() -> None:
     with np.errstate(all="raise"):
         assert asm.entropy(np.asarray([800.0, 0.0, -800.0])) == 0
+
+
+def test_class_weights_are_in_the_order_of_the_array() -> None:
+    """Axes that are named the other way round once gave each class another one's weight."""
+    x = np.random.default_rng(0).normal(size=(2, 3, 4))
+    weights, labels = np.arange(1.0, 7.0).reshape(2, 3), np.array([1, 5, 3, 2])
+    losses = [
+        asm.cross_entropy(x, labels, axis=axis, class_weights=weights, reduction="none")
+        for axis in ((0, 1), (1, 0))
+    ]
+    np.testing.assert_array_equal(*losses)

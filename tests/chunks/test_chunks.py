@@ -150,12 +150,41 @@ def test_a_saturated_winner_in_a_chunk_of_its_own(name):
     np.testing.assert_allclose(y, getattr(asm, name)(x, axis=0), rtol=1e-15)
 
 
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
+@pytest.mark.parametrize(("dtype", "precision"), [("float16", "default"), ("float32", "highest")])
+def test_parts_are_rounded_to_the_dtype_that_is_asked_for(name, dtype, precision):
+    """The summary was once made of the logits as they came, and the result of rounded ones."""
+    x = np.random.default_rng(8).normal(size=(4, 40)) + 1000.3
+    options = {"axis": 1, "dtype": dtype, "precision": precision}
+    y = getattr(asm, name)(da.from_array(x, chunks=(2, 7)), **options).compute()
+    expected = getattr(asm, name)(x, **options)
+    assert y.dtype == expected.dtype
+    np.testing.assert_array_max_ulp(y, expected, 1)
+
+
+def test_an_axis_of_length_one_with_an_empty_chunk():
+    """It was once taken for one that repeats."""
+    x = np.random.default_rng(9).normal(size=(1, 6))
+    lazy = da.concatenate([da.from_array(x, chunks=(1, 3)), da.zeros((0, 6), chunks=(1, 3))])
+    for axis in (0, 1):
+        for function in (asm.softmax, asm.log_softmax, asm.entropy):
+            y = function(lazy, axis=axis).compute()
+            np.testing.assert_allclose(y, function(x, axis=axis), rtol=1e-15)
+    warm = da.concatenate([da.full((1, 1), 2.0), da.zeros((0, 1))])
+    y = asm.softmax(da.from_array(x, chunks=(1, 3)), temperature=warm).compute()
+    np.testing.assert_allclose(y, asm.softmax(x, temperature=2.0), rtol=1e-15)
+
+
 def test_empty_chunks_and_foreign_byte_order():
     x = np.random.default_rng(2).normal(size=(6, 4)).astype(">f4")
     lazy = da.from_array(x, chunks=(3, 2))
     gaps = da.concatenate([lazy, da.zeros((6, 0), dtype=">f4"), lazy], axis=1)
     twice = np.hstack([x, x])
     np.testing.assert_allclose(asm.softmax(gaps).compute(), asm.softmax(twice), rtol=1e-6)
+    for y in (asm.softmax(lazy), asm.log_softmax(lazy), asm.kl_divergence(lazy, lazy)):
+        assert y.dtype == y.compute().dtype == np.dtype("float32")
+        assert y.dtype.isnative
+    np.testing.assert_allclose(asm.entropy(gaps).compute(), asm.entropy(twice), rtol=1e-6)
     y = asm.logsumexp(gaps, axis=1).compute()
     np.testing.assert_allclose(y, asm.logsumexp(twice, axis=1), rtol=1e-6)
     assert asm.softmax(da.zeros((5, 0), chunks=(2, 0))).compute().shape == (5, 0)
@@ -181,6 +210,10 @@ def test_batches_of_unknown_length(columns):
             np.testing.assert_allclose(y, function(values, axis=axis), rtol=1e-14)
     y = asm.softmax(x, where=x > 0).compute()
     np.testing.assert_allclose(y, asm.softmax(values, where=values > 0), rtol=1e-14)
+    stream = asm.LogSumExp(axis=1).update(x)
+    np.testing.assert_allclose(stream.result().compute(), asm.logsumexp(values, axis=1), rtol=1e-14)
+    with pytest.raises(ValueError, match="compute_chunk_sizes"):
+        stream.update(x)
     labels = np.arange(20) % 12
     for options in ({}, {"label_smoothing": 0.1}, {"reduction": "none"}):
         y = asm.cross_entropy(x, chosen_rows(labels), **options).compute()
@@ -192,8 +225,12 @@ def test_classes_of_unknown_number():
     x = chosen_rows(X[:, :8], 3).T
     y = asm.softmax(x).compute()
     np.testing.assert_allclose(y, asm.softmax(X[CHOSEN, :8].T), rtol=1e-14)
-    with pytest.raises(ValueError, match=r"how many there are .* compute_chunk_sizes"):
+    with pytest.raises(ValueError, match="compute_chunk_sizes"):
         asm.cross_entropy(x, da.zeros(8, chunks=3, dtype=int))
+    with pytest.raises(ValueError, match="compute_chunk_sizes"):
+        asm.cross_entropy(x, asm.softmax(x))
+    with pytest.raises(ValueError, match="compute_chunk_sizes"):
+        asm.entropy(x)
 
 
 def test_masks_of_unknown_rows_that_are_cut_otherwise():
@@ -223,6 +260,15 @@ def test_the_kernel_that_was_asked_for_goes_with_the_tasks(monkeypatch):
     y.compute()
     with pytest.raises(LookupError, match="which kernel"):
         asm.softmax(x).compute()
+
+
+def test_chunks_large_enough_for_compiled_kernels():
+    x, labels = np.random.default_rng(5).normal(size=(4000, 300)), np.arange(4000) % 300
+    for chunks in ((1000, 300), (1000, 100)):
+        lazy = da.from_array(x, chunks=chunks)
+        y = asm.cross_entropy(lazy, da.from_array(labels, chunks=1000), reduction="none")
+        expected = asm.cross_entropy(x, labels, reduction="none")
+        np.testing.assert_allclose(y.compute(), expected, rtol=1e-14)
 
 
 def test_persisted_arrays_are_not_made_again():

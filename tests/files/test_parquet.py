@@ -211,6 +211,7 @@ REFUSED = [
     ({"u": [[0.5], [0.5]], "v": [[0.5], [1.5]]}, "not clear: 'u' and 'v' could"),
     ({"v": [[0.5, 1.5], [1.5]]}, r"row 1 \(from 0\), column 'v': has 1 numbers, .* have 2"),
     ({"v": [[0.5, 1.5], [1.5, None]]}, r"row 1 \(from 0\), column 'v': holds a null"),
+    ({"v": pa.array([[], []], pa.list_(pa.float32()))}, r"row 0 \(from 0\), column 'v': has no"),
     ({"v": [[0.5, 1.5], None]}, r"row 1 \(from 0\), column 'v': is null"),
 ]
 

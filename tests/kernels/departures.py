@@ -74,15 +74,16 @@ FUNCTIONS = SimpleNamespace(
     },
 )
 # Laws of these modules look at nothing else.
-OF_LOSSES = (
+OF_OTHERS = (
     "cross_entropy",
     "entropy",
     "loss_gradients",
     "pull_backs",
     "special_losses",
+    "streaming",
     "targets",
 )
-CONCERNED = [law for law in LAWS if law.body.__module__.rpartition(".")[2] not in OF_LOSSES]
+CONCERNED = [law for law in LAWS if law.body.__module__.rpartition(".")[2] not in OF_OTHERS]
 NATIVE = {backend.name: backend for backend in (NativeTorch(), NativeJax())}
 
 

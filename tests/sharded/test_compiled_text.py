@@ -96,3 +96,18 @@ def test_mapped_functions_reduce_only(name: str) -> None:
     found = collectives(value_and_gradient(mapped), x)
     assert set(found) == {"all-reduce"}
     assert found["all-reduce"] <= most
+
+
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
+def test_labels_that_lie_on_the_mesh(kind: AxisType) -> None:
+    """JAX compares what has a place on an explicit mesh with what has the same place only."""
+    mesh = jax.make_mesh((2, 4), ("b", "c"), (kind, kind))
+    values = jnp.arange(8.0 * 64).reshape(8, 64) % 7
+    numbers = jnp.arange(8) * 9
+    x = jax.device_put(values, NamedSharding(mesh, PartitionSpec("b", "c")))
+    labels = jax.device_put(numbers, NamedSharding(mesh, PartitionSpec("b")))
+    loss = jax.value_and_grad(asm.cross_entropy)
+    assert set(collectives(loss, x, labels)) == {"all-reduce"}
+    for found, expected in zip(jax.jit(loss)(x, labels), loss(values, numbers), strict=True):
+        assert jnp.allclose(found, expected, rtol=1e-6, atol=1e-8)
+    assert jnp.allclose(asm.cross_entropy(x, labels), loss(values, numbers)[0], rtol=1e-6)

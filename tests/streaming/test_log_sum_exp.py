@@ -90,6 +90,8 @@ def test_other_libraries_and_objects_are_refused():
     stream = asm.LogSumExp(axis=1).update(X)
     with pytest.raises(TypeError, match="is of numpy: got one of torch"):
         stream.update(torch.asarray(X))
+    with pytest.raises(TypeError, match="lies on cpu: got one on meta"):
+        asm.LogSumExp().update(torch.ones(2)).update(torch.ones(2, device="meta"))
     with pytest.raises(TypeError, match="merges with another one"):
         stream.merge(X)
 

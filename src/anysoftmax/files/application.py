@@ -48,7 +48,7 @@ def apply(
         ``.npy``
             An array of real numbers of any shape, byte order and memory order. It is read in blocks
             of about 4 MiB. Slices whose blocks would be larger than 32 MiB, such as the columns of
-            a long array, are read in parts, three times.
+            a long array, are read in parts, twice.
         ``.npz``
             Such an array by its name among others, compressed or not; the others are copied
             unchanged. Beside the target there must be room for the array and its result as well.

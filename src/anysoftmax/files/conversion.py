@@ -14,13 +14,12 @@ from anysoftmax.files.formats import Progress
 from anysoftmax.files.layout import blocks
 from anysoftmax.files.operation import Operation
 from anysoftmax.files.stored import StoredArray
-from anysoftmax.summation import stable_sum
 from anysoftmax.threads import for_each
 
 __all__ = ["convert"]
 
 BLOCK_BYTES = 4 * 2**20  # of logits that a worker has in memory, as wide as they are in work
-WHOLE = 8  # blocks: longer slices are cut into parts, and read three times
+WHOLE = 8  # blocks: longer slices are cut into parts, and read twice
 PART = 4  # parts of a block: each step of the work on them fits the caches
 RUN_BYTES = 2**15  # that lie together in a file; disks take their time for each place
 FEW_SLICES = 32  # side by side: so few are turned, for NumPy's inner loops to be long
@@ -44,7 +43,7 @@ def convert(
         count = _Count(progress, given.nbytes)
         for_each(_Work(given, wanted, operation, count).convert_slices, groups)
     else:
-        count = _Count(progress, 3 * given.nbytes)
+        count = _Count(progress, 2 * given.nbytes)
         work = _Work(given, wanted, operation, count)
         others = tuple(axis for axis in range(len(given.shape)) if axis not in axes)
         for group in groups:
@@ -115,38 +114,22 @@ class _Work:
         self._count_read(index)
 
     def convert_parts(self, parts: list[Index]) -> None:
-        """Convert slices that are too long for memory: find peaks, add up, conclude."""
+        """Convert slices that are too long for memory: first all is summarised, then concluded."""
         order = self._order
-        axes = tuple(sorted(map(order.index, self._axes)))
-        operation = replace(self._operation, axis=axes)
+        operation = replace(self._operation, axis=tuple(map(order.index, self._axes)))
 
         def load(i: int) -> Any:
-            return np.ascontiguousarray(self._read(parts[i]).transpose(order))
-
-        def find_peak(i: int) -> Any:
-            peak = operation.find_peak(load(i))
+            logits = np.ascontiguousarray(self._read(parts[i]).transpose(order))
             self._count_read(parts[i])
-            return peak
-
-        def add_up(i: int) -> Any:
-            sums = operation.add_up(load(i), peak)
-            self._count_read(parts[i])
-            return sums
-
-        def join_sums(found: list[Any]) -> Any:
-            return tuple(
-                stable_sum(np, np.stack(terms), (0,))[0] for terms in zip(*found, strict=True)
-            )
+            return logits
 
         def conclude(i: int) -> None:
             shape = self._given.shape_of(parts[i])
             results = self._memory.take("results", shape, self._wanted.dtype)
-            results.transpose(order)[...] = operation.conclude(load(i), peak, sums)
+            results.transpose(order)[...] = operation.conclude(load(i), known)
             self._wanted.write(parts[i], results)
-            self._count_read(parts[i])
 
-        peak = gather(find_peak, operation.join_peaks, len(parts))
-        sums = gather(add_up, join_sums, len(parts))
+        known = gather(lambda i: operation.summarise(load(i)), operation.merge, len(parts))
         for_each(conclude, range(len(parts)))
 
     def _read(self, index: Index) -> Any:

@@ -103,7 +103,7 @@ def convert_file(
     convert(
         given.stored(name, stream),
         wanted.stored(name, output),
-        replace(operation, axis=given.axes_in_file(axes)),
+        replace(operation, axis=given.axes_in_file(axes), dtype=dtype.name),
         progress,
     )
 

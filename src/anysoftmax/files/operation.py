@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numbers
 from dataclasses import dataclass
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
 
-from anysoftmax import fold
 from anysoftmax.admission import Admitted, admit, admit_axis
-from anysoftmax.arrays import describe
-from anysoftmax.fold import NO_ROOM, Room, Slices
+from anysoftmax.arrays import describe, quiet
+from anysoftmax.dispatch import compute
+from anysoftmax.fold import Summary, merge
 from anysoftmax.operations import LOG_SOFTMAX, SOFTMAX
-from anysoftmax.operations import Operation as Steps
 from anysoftmax.softmax import log_softmax, softmax
+from anysoftmax.summaries import new_summary, summarise, told, widest_dtype
 
 __all__ = ["Operation"]
 
@@ -49,40 +50,25 @@ class Operation:
             logits, axis=self.axis, temperature=self.temperature, dtype=self.dtype, out=out
         )
 
-    # Of slices that are too long for memory there are parts, which take three steps. Those parts
-    # are overwritten.
+    # Slices that are too long for memory are computed part by part.
 
-    def find_peak(self, part: Any) -> Any:
-        """Return the largest logit in a part of each slice."""
-        return self._steps.peak_of(self._admitted(part))
+    def summarise(self, part: Any) -> Summary:
+        """Return what is to be known of a part of each slice."""
+        a = self._admitted(part)
+        wide = widest_dtype(a)
+        return new_summary(a, *(known.astype(wide) for known in summarise(a, compute)))
 
-    def join_peaks(self, peaks: list[Any]) -> Any:
-        """Return the largest logit of each slice, of whose parts it is known."""
-        return self._steps.join_peaks(np, peaks)
+    def merge(self, summaries: list[Summary]) -> Summary:
+        """Return the summary of each slice, of whose parts it is known."""
+        a = self._admitted(summaries[0].peak)
+        with quiet(np):
+            return reduce(partial(merge, a), summaries)
 
-    def add_up(self, part: Any, peak: Any) -> tuple[Any, ...]:
-        """Return the sums over a part of each slice, whose largest logit is `peak`."""
-        sums: tuple[Any, ...] = self._steps.add_up(*self._lifted(part, peak))
-        return sums
-
-    def conclude(self, part: Any, peak: Any, sums: tuple[Any, ...]) -> Any:
-        """Return the results of a part of each slice, of whose parts the sums were added."""
-        return self._steps.conclude(*self._lifted(part, peak), *sums)
-
-    @property
-    def _steps(self) -> Steps:
-        return LOG_SOFTMAX if self.log else SOFTMAX
+    def conclude(self, part: Any, known: Summary) -> Any:
+        """Return the results of a part of each slice, whose summary is known; it may use it up."""
+        a = self._admitted(part)._replace(peak=known.peak, rest=known.rest + known.lost)
+        out = part if part.dtype == a.dtype else None
+        return told(LOG_SOFTMAX if self.log else SOFTMAX, a, compute, out)
 
     def _admitted(self, part: Any) -> Admitted:
-        return fold.participants(
-            admit(part, axis=self.axis, temperature=self.temperature, dtype=self.dtype)
-        )
-
-    def _lifted(self, part: Any, peak: Any) -> tuple[Admitted, Slices]:
-        a = self._admitted(part)
-        room = NO_ROOM
-        if a.logits.flags.writeable and a.logits.flags.c_contiguous:
-            apart = self._steps.rereads_shifted
-            room = Room(a.logits, None if apart else a.logits)
-        slices = self._steps.lift(a, peak, room, ordinary=fold.is_ordinary(a, peak))
-        return a, slices
+        return admit(part, axis=self.axis, temperature=self.temperature, dtype=self.dtype)

@@ -52,6 +52,8 @@ class LogitColumns(NamedTuple):
                 f"{self.name}: {row_name(before + row)}, {place}: has {lengths[row]} numbers, the"
                 f" rows before it have {width}"
             )
+        if width == 0:
+            raise FileError(f"{self.name}: {row_name(before)}, {place}: has no numbers")
         numbers = column.flatten()
         if numbers.null_count:
             row = first_null(numbers) // width
