@@ -44,7 +44,7 @@ def _by_kernel(operation: Computation, a: Admitted, out: Array | None) -> Array 
     if not is_numpy(a.logits) and is_compiling(a.logits):
         return None  # torch.compile makes a program of its own, and can't trace who is chosen
     name = kernels.chosen()
-    if name == "reference":
+    if name == "reference" or not a.axes:  # elements whose slices are known have no kernels
         return None
     if is_cut(a.axes):
         if name == "auto":

@@ -165,6 +165,17 @@ def test_a_number_of_workers_that_is_none(tmp_path, digits, folder_state, worker
     assert folder_state() == before
 
 
+@pytest.mark.parametrize("kernel", ["reference", "numba"])
+def test_slices_in_parts_by_the_kernel_that_is_asked_for(tmp_path, digits, monkeypatch, kernel):
+    """What is left to do when the slices are known has no kernel, and was once an error."""
+    monkeypatch.setattr(conversion, "BLOCK_BYTES", 512)
+    np.save(tmp_path / "logits.npy", digits)
+    with asm.kernels.use(kernel):
+        apply(tmp_path / "logits.npy", tmp_path / "probs.npy", axis=0)
+    result = np.load(tmp_path / "probs.npy")
+    np.testing.assert_allclose(result, asm.softmax(digits, axis=0), rtol=2e-6)
+
+
 def blocks_of(shape, axes, most, **options):
     return list(blocks(shape, axes, most, **options))
 
