@@ -33,7 +33,7 @@ from anysoftmax.arrays import (
     overflow_threshold,
     smallest,
 )
-from anysoftmax.devices import CutAxes, is_bound
+from anysoftmax.devices import CutAxes, is_bound, is_shared
 from anysoftmax.errors import AxisError
 
 PRECISIONS = ("default", "highest")
@@ -135,6 +135,12 @@ def admit_cut(x: object, *, axis_name: Any, **options: Any) -> Admitted:
             raise ValueError(
                 f"axis_name={name!r} names no axis of a mesh here: call this in a function that"
                 f" jax.shard_map runs, over a mesh with an axis {name!r}"
+            )
+        if is_shared(logits, name):
+            raise ValueError(
+                f"the logits are the same on all devices along axis_name={name!r}, which would all"
+                " count as classes: give in_specs that cut them along it, or call anysoftmax's own"
+                f" function; if the copies are meant, jax.lax.pcast(x, {name!r}, to='varying')"
             )
     if a.lone:
         raise ValueError(

@@ -210,13 +210,6 @@ def is_compiling(x: Array) -> bool:
     return is_torch(x) and sys.modules["torch"].compiler.is_compiling()
 
 
-def spread(xp: Namespace, x: Array, like: Array) -> Array:
-    """Return `x` broadcast to the shape of an array, some of whose lengths may not be known yet."""
-    if all(isinstance(n, int) for n in like.shape):
-        return xp.broadcast_to(x, like.shape)
-    return xp.where(xp.ones_like(like, dtype=xp.bool), x, x)
-
-
 def is_numpy(x: Array) -> bool:
     """Tell whether `x` is a NumPy array: concrete, and without automatic differentiation."""
     return type(x).__module__ == "numpy"

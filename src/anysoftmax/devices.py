@@ -41,6 +41,14 @@ def is_bound(name: str) -> bool:
     return True
 
 
+def is_shared(x: Array, name: str) -> bool:
+    """Tell whether JAX knows that all devices along an axis of a mesh have the same array.
+
+    With ``check_vma=False`` it knows of none.
+    """
+    return name not in _varying(x) and name in _varying(_lax().axis_index(name))
+
+
 def is_cut(axes: tuple[int, ...]) -> bool:
     """Tell whether slices along the axes are cut among devices."""
     return isinstance(axes, CutAxes)
@@ -78,19 +86,29 @@ def places_across(places: Array, length: int, axes: tuple[int, ...]) -> Array:
     return places + _lax().axis_index(axes.names).astype(places.dtype) * length
 
 
-def cut_alike(places: Array, x: Array, axes: tuple[int, ...]) -> Array:
-    """Return what all devices have, cut among them as `x` is, where JAX asks to be told so."""
-    if is_cut(axes) or not is_jax(x):
-        return places
+def spread(xp: Namespace, x: Array, like: Array) -> Array:
+    """Return `x` broadcast to the shape of an array, and cut among devices as that one is.
+
+    Some of the lengths may not be known yet.
+    """
+    if not all(isinstance(n, int) for n in like.shape):
+        return xp.where(xp.ones_like(like, dtype=xp.bool), x, x)
+    return cut_alike(xp.broadcast_to(x, like.shape), like)
+
+
+def cut_alike(x: Array, like: Array) -> Array:
+    """Return an array cut as one that it broadcasts to, where JAX asks to be told so."""
+    if not is_jax(like):
+        return x
     jax = sys.modules["jax"]
-    sharding = jax.typeof(x).sharding
+    sharding = jax.typeof(like).sharding
     if jax.sharding.AxisType.Explicit not in (getattr(sharding.mesh, "axis_types", None) or ()):
-        return places
-    names = [name if i in axes else None for i, name in enumerate(sharding.spec)]
-    spec = jax.sharding.PartitionSpec(*names)
-    move = jax.sharding.reshard if is_traced(places) else jax.device_put
-    mesh = sharding.mesh if is_traced(x) else x.sharding.mesh  # of devices, or only of their number
-    return move(places, jax.sharding.NamedSharding(mesh, spec))
+        return x
+    lengths = zip(x.shape, like.shape, sharding.spec, strict=True)
+    spec = jax.sharding.PartitionSpec(*(name if n == own else None for own, n, name in lengths))
+    if is_traced(x, like):  # then the mesh tells only how many devices there are
+        return jax.sharding.reshard(x, jax.sharding.NamedSharding(sharding.mesh, spec))
+    return jax.device_put(x, jax.sharding.NamedSharding(like.sharding.mesh, spec))
 
 
 def is_in_parts(x: Array, axes: tuple[int, ...]) -> bool:
@@ -115,6 +133,14 @@ def parts_by_xla(x: Array, axis: int) -> int:
     # What shard_map has cut (manual axes) is cut no more.
     most = math.prod(n for n, kind in sizes if kind != jax.sharding.AxisType.Manual)
     return math.gcd(x.shape[axis], most)
+
+
+def _varying(x: Array) -> frozenset[str]:
+    """Return the axes of a mesh along which JAX takes an array to differ."""
+    kind = sys.modules["jax"].typeof(x)
+    found = kind.manual_axis_type.varying if hasattr(kind, "manual_axis_type") else kind.vma
+    varying: frozenset[str] = found
+    return varying
 
 
 def _lax() -> Any:

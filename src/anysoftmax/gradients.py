@@ -10,7 +10,8 @@ from anysoftmax.admission import (
     admit_companion,
     require_broadcast,
 )
-from anysoftmax.arrays import Array, describe, is_floating, is_integral, quiet, spread
+from anysoftmax.arrays import Array, describe, is_floating, is_integral, quiet
+from anysoftmax.devices import spread
 from anysoftmax.dispatch import compute
 from anysoftmax.operations import LOG_SOFTMAX_PULL_BACK, SOFTMAX_PULL_BACK, PullBack
 

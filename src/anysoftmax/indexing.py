@@ -61,4 +61,4 @@ def numbered(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     dtype = default_integer(xp, x)
     count = math.prod(lengths)
     places = xp.reshape(xp.arange(count, dtype=dtype, **place_of_new(xp, x)), tuple(lengths))
-    return cut_alike(places_across(places, count, axes), x, axes)
+    return cut_alike(places_across(places, count, axes), x)

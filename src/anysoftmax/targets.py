@@ -27,9 +27,8 @@ from anysoftmax.arrays import (
     is_integral,
     narrow,
     smallest,
-    spread,
 )
-from anysoftmax.devices import length_across
+from anysoftmax.devices import length_across, spread
 from anysoftmax.indexing import pick
 from anysoftmax.reductions import any_of
 

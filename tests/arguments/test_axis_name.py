@@ -47,6 +47,25 @@ def test_an_axis_is_named_once() -> None:
         asm.distributed.softmax(jnp.asarray(X), axis_name=("c", "c"))
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_copies_of_the_logits_are_refused(name: str) -> None:
+    """Each copy once counted as classes of its own: probabilities added up to 1 / devices."""
+    mesh, whole = jax.make_mesh((1,), ("c",)), jax.sharding.PartitionSpec()
+    x = jax.device_put(X, jax.NamedSharding(mesh, whole))
+
+    def copied(x: Any) -> Any:
+        return FUNCTIONS[name](x, axis=1, axis_name="c")
+
+    with pytest.raises(ValueError, match=r"the same on all devices along axis_name='c'"):
+        jax.shard_map(copied, mesh=mesh, in_specs=whole, out_specs=whole)(x)
+
+    def meant(x: Any) -> Any:
+        return copied(jax.lax.pcast(x, "c", to="varying"))
+
+    cut = whole if name in {"logsumexp", "cross_entropy"} else jax.sharding.PartitionSpec("c")
+    jax.shard_map(meant, mesh=mesh, in_specs=whole, out_specs=cut)(x)
+
+
 def test_something_must_be_cut() -> None:
     def softmax(x: Any) -> Any:
         return asm.distributed.softmax(x, axis=(), axis_name="c")

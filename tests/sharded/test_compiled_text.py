@@ -98,16 +98,38 @@ def test_mapped_functions_reduce_only(name: str) -> None:
     assert found["all-reduce"] <= most
 
 
+OPTIONS = {  # of which each has a weight, or a mask, for each class
+    "plainly": lambda w: {},
+    "class weights": lambda w: {"class_weights": w},
+    "a mask": lambda w: {"where": w > 0.1},
+    "all together": lambda w: {"class_weights": w, "where": w > 0.1, "label_smoothing": 0.1},
+}
+
+
+@pytest.mark.parametrize("how", OPTIONS)
 @pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
-def test_labels_that_lie_on_the_mesh(kind: AxisType) -> None:
+def test_labels_that_lie_on_the_mesh(kind: AxisType, how: str) -> None:
     """JAX compares what has a place on an explicit mesh with what has the same place only."""
     mesh = jax.make_mesh((2, 4), ("b", "c"), (kind, kind))
     values = jnp.arange(8.0 * 64).reshape(8, 64) % 7
     numbers = jnp.arange(8) * 9
-    x = jax.device_put(values, NamedSharding(mesh, PartitionSpec("b", "c")))
-    labels = jax.device_put(numbers, NamedSharding(mesh, PartitionSpec("b")))
-    loss = jax.value_and_grad(asm.cross_entropy)
-    assert set(collectives(loss, x, labels)) == {"all-reduce"}
-    for found, expected in zip(jax.jit(loss)(x, labels), loss(values, numbers), strict=True):
-        assert jnp.allclose(found, expected, rtol=1e-6, atol=1e-8)
-    assert jnp.allclose(asm.cross_entropy(x, labels), loss(values, numbers)[0], rtol=1e-6)
+    weights = 0.5 + jnp.arange(64.0) % 3
+
+    def put(x: Any, *spec: str) -> Any:
+        return jax.device_put(x, NamedSharding(mesh, PartitionSpec(*spec)))
+
+    def loss(x: Any, labels: Any, w: Any) -> Any:
+        return asm.cross_entropy(x, labels, **OPTIONS[how](w))
+
+    both = jax.value_and_grad(loss)
+    placed = put(values, "b", "c"), put(numbers, "b"), put(weights, "c")
+    assert set(collectives(both, *placed)) == {"all-reduce"}
+    expected = both(values, numbers, weights)
+    assert jnp.allclose(loss(*placed), expected[0], rtol=1e-6)
+    with jax.set_mesh(mesh):  # which derivatives without jit ask for
+        eager = both(*placed)
+    for found in (jax.jit(both)(*placed), eager):
+        for a, b in zip(found, expected, strict=True):
+            assert jnp.allclose(a, b, rtol=1e-6, atol=1e-8)
+    gradient = asm.cross_entropy_grad(*placed[:2], **OPTIONS[how](placed[2]))
+    assert jnp.allclose(gradient, expected[1], rtol=1e-6, atol=1e-8)

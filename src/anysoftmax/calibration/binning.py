@@ -21,10 +21,10 @@ from anysoftmax.arrays import (
     narrow,
     place_of_new,
     smallest,
-    spread,
     widest,
 )
 from anysoftmax.calibration.samples import Samples
+from anysoftmax.devices import spread
 from anysoftmax.differentiation import is_traced
 from anysoftmax.indexing import numbered
 from anysoftmax.summation import stable_sum

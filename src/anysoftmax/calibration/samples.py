@@ -22,10 +22,10 @@ from anysoftmax.arrays import (
     is_integral,
     quiet,
     smallest,
-    spread,
 )
 from anysoftmax.calibration.place import first_sample, name_of
 from anysoftmax.calibration.weight import refuse_infinite, refuse_zero
+from anysoftmax.devices import spread
 from anysoftmax.reductions import largest
 from anysoftmax.summation import stable_sum
 from anysoftmax.targets import Targets, admit_labels
