@@ -171,6 +171,9 @@ def admit_pair(x: Any, y: Any, **options: Any) -> tuple[Admitted, Admitted]:
             )
         if all(isinstance(n, int) for shape in shapes for n in shape):
             x, y = xp.broadcast_arrays(x, y)
+        else:
+            everywhere = [xp.ones_like(z, dtype=xp.bool) for z in (x, y)]
+            x, y = xp.where(everywhere[1], x, x), xp.where(everywhere[0], y, y)
     return admit(x, dtype=dtype, **options), admit(y, dtype=dtype, **options)
 
 

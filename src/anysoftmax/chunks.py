@@ -12,7 +12,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial, reduce
-from importlib import import_module
 from itertools import product
 from typing import Any
 
@@ -20,11 +19,12 @@ from anysoftmax import kernels
 from anysoftmax.admission import Admitted, admit_array, require_known_classes
 from anysoftmax.arrays import Array, DType, array_namespace, is_dask, quiet
 from anysoftmax.blocks import COMPANIONS
-from anysoftmax.fold import Summary, finish, merge
-from anysoftmax.operations import TOLD, Computation, parts_of
+from anysoftmax.fold import Summary, finish, merge, participants
+from anysoftmax.operations import TOLD, Computation, Operation, parts_of, told_peak
+from anysoftmax.reductions import BRANCHES
+from anysoftmax.second_reading import made_anew
 from anysoftmax.summaries import Compute, new_summary, summarise, told, widest_dtype
 
-BRANCHES = 8  # summaries that one task merges
 LARGE = ("logits", "where", "weights")  # what is cut as the slices are
 
 Task = Callable[[Admitted], Array]
@@ -49,6 +49,9 @@ def run(operation: Computation, a: Admitted, compute: Compute) -> Array:
         part = partial(_told, operation=operation, compute=compute)
         return by_chunk(operation.name, part, known, a.dtype, {})
     require_known_classes(a)
+    if isinstance(operation, Operation):  # made of sums that are taken with the peaks at hand
+        a = a._replace(peak=operation.peak_of(participants(ahead(a))))
+        operation = operation._replace(peak_of=told_peak)
     return operation(a)  # by Dask's own functions
 
 
@@ -85,25 +88,8 @@ def ahead(a: Admitted) -> Admitted:
         return a
     large = {name: getattr(a, name) for name in LARGE}
     return a._replace(
-        **{name: _made_anew(array) for name, array in large.items() if array is not None}
+        **{name: made_anew(array) for name, array in large.items() if array is not None}
     )
-
-
-def _made_anew(array: Array) -> Array:
-    """Return an array that is made once more, by tasks with other keys.
-
-    Dask's own `clone` leaves tasks with keys that contradict each other
-    (https://github.com/dask/dask/issues/12455).
-    """
-    graph = dict(array.__dask_graph__())
-    # What a cluster holds already stays where it is.
-    computed = {key for key, node in graph.items() if hasattr(node, "release")}
-    rename = partial(import_module("dask.base").clone_key, seed="anysoftmax reads twice")
-    names = {key: rename(key) for key in graph.keys() - computed}
-    nodes = import_module("dask._task_spec").convert_legacy_graph(graph)
-    anew = {names[key]: nodes[key].substitute(names, key=names[key]) for key in names}
-    held = {key: graph[key] for key in computed}
-    return type(array)(anew | held, rename(array.name), array.chunks, meta=array._meta)  # noqa: SLF001
 
 
 def by_chunk(name: str, task: Task, a: Admitted, dtype: DType, lengths: dict[int, int]) -> Array:

@@ -36,7 +36,8 @@ def _of_nothing(operation: Computation, a: Admitted) -> Array:
     if isinstance(operation, PullBack) or not operation.reduces:
         return result
     # The maximum of nothing is an error in every library; the sum of nothing is 0.
-    return sum_along(a.xp, result, a.axes) + operation.of_nothing
+    nothing = sum_along(a.xp, result, a.axes)
+    return a.xp.concat([nothing + value for value in operation.of_nothing], axis=a.axes[0])
 
 
 def _by_kernel(operation: Computation, a: Admitted, out: Array | None) -> Array | None:

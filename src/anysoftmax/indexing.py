@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from anysoftmax.arrays import (
     Array,
     Namespace,
+    array_namespace,
     default_integer,
     dtype_name,
+    is_dask,
     is_jax,
     is_numpy,
     place_of_new,
@@ -57,8 +61,40 @@ def numbered(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
 
     Of slices that are cut among devices they are the places in the whole slice.
     """
-    lengths = [n if i in axes else 1 for i, n in enumerate(x.shape)]
-    dtype = default_integer(xp, x)
-    count = math.prod(lengths)
-    places = xp.reshape(xp.arange(count, dtype=dtype, **place_of_new(xp, x)), tuple(lengths))
-    return cut_alike(places_across(places, count, axes), x)
+    if is_dask(x):
+        return _numbered_by_chunk(x, axes)
+    places = _places(xp, x, axes, tuple((0, n) for n in x.shape), x.shape)
+    return cut_alike(places_across(places, math.prod(x.shape[i] for i in axes), axes), x)
+
+
+def _numbered_by_chunk(x: Array, axes: tuple[int, ...]) -> Array:
+    """Return places as an array that is cut as `x` is, and made when a chunk of `x` needs it."""
+    dtype = default_integer(array_namespace(x), x)
+    meta = x._meta.astype(dtype)  # noqa: SLF001 - it has no public name
+    return x.map_blocks(_places_in_chunk, axes=axes, shape=x.shape, dtype=dtype, meta=meta)
+
+
+def _places_in_chunk(
+    x: Array, axes: tuple[int, ...], shape: tuple[int, ...], block_info: dict[int, Any]
+) -> Array:
+    xp = array_namespace(x)
+    places = _places(xp, x, axes, block_info[0]["array-location"], shape)
+    return xp.broadcast_to(places, x.shape)
+
+
+def _places(
+    xp: Namespace,
+    x: Array,
+    axes: tuple[int, ...],
+    ranges: Sequence[tuple[int, int]],
+    shape: tuple[int, ...],
+) -> Array:
+    """Return the places of these ranges in slices of an array of a shape."""
+    places, step = None, 1
+    for axis in sorted(axes, reverse=True):
+        lengths = tuple(-1 if i == axis else 1 for i in range(x.ndim))
+        own = xp.arange(*ranges[axis], dtype=default_integer(xp, x), **place_of_new(xp, x))
+        own = xp.reshape(own if step == 1 else own * step, lengths)
+        places = own if places is None else own + places
+        step *= shape[axis]
+    return places

@@ -33,10 +33,10 @@ class Operation(NamedTuple):
     from the sums. Slices may be cut into parts: their peaks are joined, their sums added.
 
     `final_step` names the step of the fold that the result is made of, element by element; None if
-    the axes are reduced to length 1, the first one to `length`.
+    the axes are reduced to length 1, the first one to the numbers that are told of each slice.
     `rereads_shifted` tells that z is needed once more after its exponentials are formed.
     `total` makes the sum of all exponentials of what was added up.
-    `of_nothing` is the result for slices without any element.
+    `of_nothing` is the result for slices without any element: what the numbers are that are told.
     `tangent` makes a tangent of the result from the result, the shares and a tangent of z; None
     where there is no such rule, and derivatives follow the steps.
     """
@@ -49,9 +49,8 @@ class Operation(NamedTuple):
     conclude: Callable[..., Array]
     total: Callable[..., Array]
     final_step: str | None
-    length: int = 1
     rereads_shifted: bool = False
-    of_nothing: float = -math.inf
+    of_nothing: tuple[float, ...] = (-math.inf,)
     tangent: Tangent | None = None
 
     @property
@@ -65,7 +64,7 @@ class Operation(NamedTuple):
         if self.reduces:
             for axis in a.axes:
                 shape[axis] = 1
-            shape[a.axes[0]] = self.length
+            shape[a.axes[0]] = len(self.of_nothing)
         return tuple(shape)
 
     def __call__(self, a: Admitted, room: Room = NO_ROOM) -> Array:
@@ -212,7 +211,8 @@ def _conclude_entropy(
     return fold.entropy(a, s, fold.rest_of(a, others, winners), surprise)
 
 
-def _told_peak(a: Admitted) -> Any:
+def told_peak(a: Admitted) -> Any:
+    """Return the peaks where they are known before."""
     return a.peak
 
 
@@ -292,9 +292,9 @@ LOG_SOFTMAX = Operation(
 )
 # What is left to do where the summaries of the slices are known: each element is on its own.
 TOLD = {
-    "softmax": SOFTMAX._replace(name="told softmax", peak_of=_told_peak, add_up=_told_total),
+    "softmax": SOFTMAX._replace(name="told softmax", peak_of=told_peak, add_up=_told_total),
     "log_softmax": LOG_SOFTMAX._replace(
-        name="told log_softmax", peak_of=_told_peak, add_up=_told_rest
+        name="told log_softmax", peak_of=told_peak, add_up=_told_rest
     ),
 }
 LOGSUMEXP = Operation(
@@ -314,7 +314,9 @@ WEIGHTED_LOGSUMEXP = LOGSUMEXP._replace(
     lift=_lift_weighted,
     tangent=None,
 )
-SUMMARY = LOGSUMEXP._replace(name="summary", conclude=_conclude_summary, length=2, tangent=None)
+SUMMARY = LOGSUMEXP._replace(
+    name="summary", conclude=_conclude_summary, of_nothing=(-math.inf, -1.0), tangent=None
+)
 WEIGHTED_SUMMARY = SUMMARY._replace(
     peak_of=WEIGHTED_LOGSUMEXP.peak_of,
     join_peaks=WEIGHTED_LOGSUMEXP.join_peaks,
@@ -336,7 +338,7 @@ ENTROPY = Operation(
     _total_of_rest,
     final_step=None,
     rereads_shifted=True,
-    of_nothing=0.0,
+    of_nothing=(0.0,),
     tangent=_tangent_of_entropy,
 )
 MOMENTS = Operation(
@@ -348,8 +350,8 @@ MOMENTS = Operation(
     _conclude_moments,
     _own_total,
     final_step=None,
-    length=2,
     rereads_shifted=True,
+    of_nothing=(0.0, 0.0),
 )
 SOFTMAX_PULL_BACK = PullBack("softmax_vjp", _pull_back_softmax)
 LOG_SOFTMAX_PULL_BACK = PullBack("log_softmax_vjp", _pull_back_log_softmax)

@@ -13,7 +13,6 @@ from anysoftmax.admission import Admitted, in_working_dtype
 from anysoftmax.arrays import Array, DType
 from anysoftmax.fold import Summary
 from anysoftmax.operations import (
-    LOGSUMEXP,
     SUMMARY,
     TOLD,
     WEIGHTED_SUMMARY,
@@ -34,9 +33,6 @@ def summarise(a: Admitted, compute: Compute) -> tuple[Array, Array]:
     a = a._replace(dtype=a.work)
     if len(a.axes) > 1:  # kernels take them in order
         a = a._replace(axes=tuple(sorted(a.axes)))
-    if 0 in a.logits.shape:
-        peak = compute(LOGSUMEXP, a)
-        return peak, a.xp.full_like(peak, -1.0)
     both = compute(SUMMARY if a.weights is None else WEIGHTED_SUMMARY, a)
     return parts_of(both, a.axes[0])
 

@@ -14,9 +14,19 @@ References
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from anysoftmax.arrays import Array, Namespace, dtype_name, has_float64, is_numpy
+from anysoftmax.arrays import (
+    Array,
+    DType,
+    Namespace,
+    array_namespace,
+    dtype_name,
+    has_float64,
+    is_dask,
+    is_numpy,
+)
 from anysoftmax.devices import in_parts, is_cut, is_in_parts, length_across, sum_across
 from anysoftmax.differentiation import (
     derived,
@@ -26,6 +36,7 @@ from anysoftmax.differentiation import (
     stop_gradient,
 )
 from anysoftmax.indexing import numbered
+from anysoftmax.reductions import by_chunks
 
 LEAF = 12  # so few terms are added plainly, to 3.4 u at the worst, which are equal terms
 LONG, MANY = 4096, 32  # more terms XLA adds fastest in so many parts at once
@@ -44,6 +55,9 @@ def stable_sum(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
             else:
                 x = _tree_sum(xp, x, axis)
         return x
+    if is_dask(x):
+        wide = xp.result_type(x.dtype, xp.float64)
+        return by_chunks(partial(_sum_of_chunk, dtype=wide), x, axes, wide)
     if dtype_name(x.dtype) == "float32" and has_float64(xp, x):
         return sum_across(xp.sum(x, axis=axes, dtype=xp.float64, keepdims=True), axes)
     if is_traced(x):  # XLA would make arrays of each slice's derivative on the way back
@@ -81,6 +95,11 @@ def _tree_sums(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
         x = xp.squeeze(_tree_sum(xp, in_parts(xp, x, axis), axis + 1, leaf=1), axis=axis + 1)
         x = _sum_of_devices(xp, x, x.shape[axis], (axis,))
     return x
+
+
+def _sum_of_chunk(x: Array, axis: tuple[int, ...], keepdims: bool, dtype: DType) -> Array:  # noqa: ARG001, FBT001
+    xp = array_namespace(x)
+    return xp.astype(stable_sum(xp, x, axis), dtype)
 
 
 def _sum_of_devices(xp: Namespace, x: Array, count: int, axes: tuple[int, ...]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -37,6 +38,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "labels": lambda x: asm.cross_entropy(x, lazy_labels()),
     "probabilities": lambda x: asm.cross_entropy(x, shares_of(x)),
     "smoothing": lambda x: asm.cross_entropy(x, lazy_labels(), label_smoothing=0.1),
+    "entropy": asm.entropy,
 }
 every_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 
@@ -45,6 +47,15 @@ every_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUN
 def in_this_thread():
     with dask.config.set(scheduler="synchronous"):
         yield
+
+
+class Sink:
+    """Takes what is computed, chunk by chunk, and keeps nothing of it."""
+
+    taken = 0
+
+    def __setitem__(self, _: Any, values: np.ndarray) -> None:
+        self.taken += values.size
 
 
 def stored(y: Any) -> np.ndarray:
@@ -76,6 +87,23 @@ def test_whole_slices_are_read_once(function):
 
 
 @every_function
+def test_memory_holds_a_few_chunks(function):
+    """What is made of the chunks on the way counts too: masks, coefficients, surprisals."""
+    rows, columns = 10, 20_000
+    stored(function(Source().array((rows,) * 4, (columns,) * 2)))  # loads modules
+    y = function(Source().array((rows,) * 4, (columns,) * 24))
+    tracemalloc.start()
+    try:
+        sink = Sink()
+        da.store(y if y.ndim else y[None], sink, lock=False)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sink.taken == max(1, y.size)
+    assert peak <= 9 * rows * columns * 8  # of 96 chunks
+
+
+@every_function
 def test_tasks_grow_as_chunks_do(function):
     def tasks(columns: int) -> int:
         graph = function(Source().array(ROWS, (20,) * columns)).__dask_graph__()
@@ -83,7 +111,9 @@ def test_tasks_grow_as_chunks_do(function):
 
     # A chunk more costs no more in a long row of them than in a short one.
     assert tasks(256) - tasks(192) <= 1.05 * (tasks(128) - tasks(64))
-    assert tasks(256) <= 45 * 4 * 256
+    assert tasks(256) <= 46 * 4 * 256
+    (optimized,) = dask.optimize(function(Source().array(ROWS, COLUMNS)))
+    assert len(dict(optimized.__dask_graph__())) <= 14 * len(ROWS) * len(COLUMNS)
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
@@ -221,6 +251,62 @@ def test_batches_of_unknown_length(columns):
         np.testing.assert_allclose(y, expected, rtol=1e-14)
 
 
+@pytest.mark.parametrize("columns", [12, 5])
+def test_chunks_that_turn_out_to_be_empty(columns):
+    """Dask's own maximum fails where a mask has chosen no row of a chunk."""
+    none_first = np.arange(20) >= 12
+
+    def chosen(x: np.ndarray) -> Any:
+        chunks = 5 if x.ndim == 1 else (5, columns)
+        return da.from_array(x, chunks=chunks)[da.from_array(none_first, chunks=5)]
+
+    labels, q = np.arange(20) % 12, asm.softmax(X)
+    x, values = chosen(X), X[none_first]
+    for function in (asm.softmax, asm.log_softmax, asm.entropy):
+        np.testing.assert_allclose(function(x).compute(), function(values), rtol=1e-14)
+    for targets, options in ((labels, {}), (labels, {"label_smoothing": 0.1}), (q, {})):
+        y = asm.cross_entropy(x, chosen(targets), **options).compute()
+        expected = asm.cross_entropy(values, targets[none_first], **options)
+        np.testing.assert_allclose(y, expected, rtol=1e-14)
+    gradient = asm.cross_entropy_grad(x, chosen(labels)).compute()
+    expected = asm.cross_entropy_grad(values, labels[none_first])
+    np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-15)
+    y = asm.kl_divergence(x, chosen(q)).compute()
+    np.testing.assert_allclose(y, asm.kl_divergence(values, q[none_first]), rtol=1e-13)
+    for axis in (0, 1):
+        y = asm.logsumexp(x, axis=axis).compute()
+        np.testing.assert_allclose(y, asm.logsumexp(values, axis=axis), rtol=1e-14)
+    y = asm.LogSumExp(axis=1).update(x).result().compute()
+    np.testing.assert_allclose(y, asm.logsumexp(values, axis=1), rtol=1e-14)
+
+
+def test_streams_of_no_slices():
+    stream = asm.LogSumExp(axis=1)
+    for _ in range(2):
+        stream.update(da.zeros((0, 5, 3), chunks=(1, 2, 3)))
+    assert stream.result().compute().shape == (0, 3)
+
+
+OTHER = np.random.default_rng(4).normal(size=(20, 12))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [OTHER[0], OTHER[:, :1], OTHER[:1], np.float64(0.5)],
+    ids=["row", "column", "matrix of a row", "number"],
+)
+@pytest.mark.parametrize("axis", [0, 1, None])
+def test_divergences_from_what_repeats_along_unknown_rows(other, axis):
+    """The axes were once those of each array alone, and so was what was added up."""
+    rows = OTHER[CHOSEN]
+    unknown = chosen_rows(OTHER, 12)
+    known = other[CHOSEN] if other.shape == (20, 1) else other
+    other = chosen_rows(other, 1) if other.shape == (20, 1) else da.asarray(other)
+    for arrays, values in (((unknown, other), (rows, known)), ((other, unknown), (known, rows))):
+        y = asm.kl_divergence(*arrays, axis=axis).compute()
+        np.testing.assert_allclose(y, asm.kl_divergence(*values, axis=axis), rtol=1e-12)
+
+
 def test_classes_of_unknown_number():
     x = chosen_rows(X[:, :8], 3).T
     y = asm.softmax(x).compute()
@@ -277,6 +363,23 @@ def test_persisted_arrays_are_not_made_again():
     made = source.made
     np.testing.assert_allclose(asm.softmax(x).compute(), asm.softmax(x.compute()), rtol=1e-14)
     assert source.made == made == 4
+
+
+def test_what_is_made_anew_keeps_its_annotations():
+    """A source may need a worker, or tries, that the scheduler knows of."""
+    with dask.annotate(retries=3):
+        x = Source().array((10,), (20,) * 4)
+    (source,) = x.__dask_graph__().layers
+    layers = asm.softmax(x).__dask_graph__().layers
+    (anew,) = (layer for name, layer in layers.items() if name.startswith("chunk-"))
+    assert layers[source].annotations == anew.annotations == {"retries": 3}
+
+
+def test_keys_that_are_numbers():
+    """Dask allows them, though it makes none."""
+    chunks = {("x", 0, 0): (np.full, (2, 3), 7), ("x", 0, 1): (np.full, (2, 3), 8), 7: 1.0, 8: 2.0}
+    x = da.Array(chunks, "x", ((2,), (3, 3)), dtype=float)
+    np.testing.assert_allclose(asm.softmax(x).compute(), asm.softmax(x.compute()), rtol=1e-15)
 
 
 def test_equal_calls_have_equal_keys():
