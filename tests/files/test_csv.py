@@ -177,6 +177,16 @@ def test_progress_grows_to_one(tmp_path, monkeypatch):
     assert seen[-1] == (size, size)
 
 
+def test_progress_of_a_pipe_counts_what_has_come(monkeypatch):
+    """It was once 0 from the beginning to the end."""
+    monkeypatch.setattr(delimited, "BATCH_CELLS", 1000)
+    text, seen = "a,b\n" + "1.5,2.5\n" * 10_000, []
+    apply(io.StringIO(text, newline=""), io.StringIO(), progress=lambda *told: seen.append(told))
+    assert seen == sorted(seen)
+    assert seen[0][0] < 0.5 * len(text)
+    assert seen[-1] == (len(text), None)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -192,6 +202,7 @@ def test_progress_grows_to_one(tmp_path, monkeypatch):
         ("Cat,Dog\n1,2\n3,1_000\n", "'1_000' is not a number"),
         ("1.5,2\n3,four\n", "line 2, column 2: 'four' is not a number"),
         ("Cat,Dog\n1,two\n3,4\n", r"line 3, column 2 \('Dog'\): '4' is a number in a column of"),
+        ("Cat,Dog\n1,\n3,4\n", r"line 3, column 2 \('Dog'\): '4' .* its first cell holds none"),
         ("1.5,two\n3,4\n", "line 2, column 2: '4' is a number in a column of text"),
         ('Cat,Dog\n1,2\n3,"4\n', "line 3: unexpected end of data"),
         ('Cat,Dog\n1,2\n3,"4"5\n', "line 3: ',' expected after '\"'"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -271,9 +272,11 @@ def test_bytes_behind_the_array_are_ignored_as_numpy_does(tmp_path, digits):
     np.testing.assert_array_equal(np.load(tmp_path / "probs.npy"), asm.softmax(digits))
 
 
-def test_header_version_2(tmp_path, digits):
-    with (tmp_path / "logits.npy").open("wb") as stream:
-        np.lib.format.write_array(stream, digits, version=(2, 0))
+@pytest.mark.parametrize("version", [(2, 0), (3, 0)])
+def test_later_versions_of_the_header(tmp_path, digits, version):
+    with (tmp_path / "logits.npy").open("wb") as stream, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # older readers know the first one only
+        np.lib.format.write_array(stream, digits, version=version)
     apply(tmp_path / "logits.npy", tmp_path / "probs.npy")
     assert np.load(tmp_path / "probs.npy").shape == digits.shape
 
@@ -295,6 +298,17 @@ def test_arrays_that_are_no_logits(tmp_path, folder_state, array, says):
     np.save(tmp_path / "logits.npy", array, allow_pickle=True)
     before = folder_state()
     with pytest.raises(FileError, match=says):
+        apply(tmp_path / "logits.npy", tmp_path / "probs.npy")
+    assert folder_state() == before
+
+
+def test_more_axes_than_numpy_has(tmp_path, folder_state):
+    with (tmp_path / "logits.npy").open("wb") as stream:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (1,) * 70}
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.write(b"\0" * 4)
+    before = folder_state()
+    with pytest.raises(FileError, match=r"logits\.npy: has 70 axes, NumPy's arrays at most 64"):
         apply(tmp_path / "logits.npy", tmp_path / "probs.npy")
     assert folder_state() == before
 

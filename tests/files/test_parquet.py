@@ -151,6 +151,26 @@ def test_notes_of_pandas_are_kept_and_corrected(run):
     assert json.loads(result.schema.metadata[b"pandas"]) == notes
 
 
+@pytest.mark.parametrize(
+    "notes",
+    [
+        "[]",
+        "{",
+        "[" * 100_000,
+        '{"index_columns": 5, "columns": []}',
+        '{"index_columns": [], "columns": {"a": 1}}',
+        '{"index_columns": [], "columns": [null]}',
+        '{"columns": [1]}',
+    ],
+    ids=lambda notes: notes[:50],
+)
+def test_notes_that_pandas_did_not_write_are_left_alone(run, notes):
+    table = pa.table({"Cat": [1.0], "Dog": [1.0]}).replace_schema_metadata({"pandas": notes})
+    result = run(table)
+    assert result["Cat"].to_pylist() == [0.5]
+    assert result.schema.metadata == {b"pandas": notes.encode()}
+
+
 @pytest.mark.parametrize("codec", ["NONE", "SNAPPY", "ZSTD", "GZIP"])
 def test_compression_is_kept(run, tmp_path, digits, codec):
     run(in_columns(digits), compression=codec)
@@ -310,6 +330,17 @@ def test_a_file_that_is_cut_while_it_is_read(tmp_path, digits, monkeypatch):
     with pytest.raises(FileError, match=r"logits\.parquet: is damaged: "):
         apply(path, target, progress=cut)
     assert not target.exists()
+
+
+def test_a_file_that_vanishes_meanwhile_is_read_to_its_end(run, tmp_path, digits, monkeypatch):
+    """It was once looked for by its name, and the target blamed that it was not there."""
+
+    def vanished(*arguments, settings=parquet.settings):
+        (tmp_path / "logits.parquet").unlink()
+        return settings(*arguments)
+
+    monkeypatch.setattr(parquet, "settings", vanished)
+    assert run(in_columns(digits)).num_rows == len(digits)
 
 
 def test_without_pyarrow_one_line_says_what_to_install(tmp_path, monkeypatch):

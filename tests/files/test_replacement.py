@@ -225,6 +225,16 @@ def test_two_runs_on_one_target(logits, digits, folder_state, overwrite):
     assert {str(path) for path in folder_state()} == {"logits.npy", "probs.npy"}
 
 
+@pytest.mark.parametrize("left", [100_000 * 8, 100_000 * 8 - 3])  # whole rows, and a half number
+def test_a_table_that_is_cut_short_meanwhile(tmp_path, folder_state, left):
+    """The rows that were left once passed for all."""
+    source = tmp_path / "logits.csv"
+    source.write_text("1.5,2.5\n" * 200_000)
+    with pytest.raises(FileError, match=r"logits\.csv: was cut short while it was read"):
+        apply(source, tmp_path / "probs.csv", progress=lambda *_: os.truncate(source, left))
+    assert {str(path) for path in folder_state()} == {"logits.csv"}
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.usefixtures("small_blocks")
 def test_a_source_that_is_cut_short_meanwhile(tmp_path, logits, folder_state, workers):
@@ -242,6 +252,19 @@ def test_a_source_that_vanishes_meanwhile_is_read_to_its_end(tmp_path, logits, d
         logits, tmp_path / "probs.npy", progress=lambda done, total: logits.unlink(missing_ok=True)
     )
     np.testing.assert_allclose(np.load(tmp_path / "probs.npy"), asm.softmax(digits), rtol=2e-6)
+
+
+def test_a_source_whose_name_is_too_long(tmp_path):
+    with pytest.raises(FileError, match="cannot be read: File name too long"):
+        apply(tmp_path / ("a" * 300 + ".npy"), tmp_path / "probs.npy")
+
+
+def test_an_appeared_target_is_named_as_it_was_given(tmp_path, logits, each_system, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileRequestError, match=r"^probs\.npy: exists already"):
+        apply(
+            logits, "probs.npy", progress=lambda *_: (tmp_path / "probs.npy").write_bytes(b"other")
+        )
 
 
 def test_a_source_that_vanishes_before_it_is_opened(tmp_path, logits, monkeypatch):

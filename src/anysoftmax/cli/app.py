@@ -92,7 +92,8 @@ def _fail(status: int, message: str) -> int:
     line = " ".join(message.splitlines())
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     if sys.stderr is not None:
-        print(f"anysoftmax: error: {line}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # the status says it all the same
+            print(f"anysoftmax: error: {line}", file=sys.stderr, flush=True)
     return status
 
 

@@ -55,8 +55,11 @@ def apply(
         ``.csv``
             A table with one row for each sample and one column for each class, with or without a
             header. Columns named ``id``, ``label`` or ``target`` (in any case), a first column
-            without a name under a header (the index that pandas writes), and columns that hold no
-            numbers are copied unchanged. It is read a few rows at a time, or whole for ``axis=0``.
+            without a name under a header (the index that pandas writes), and columns whose first
+            cell holds no number are copied unchanged. A first row without fractions is a header if
+            one of its cells is such a name, if none is a number or one that is none stands above a
+            number, or if it is 0, 1, 2, ... above fractions. The table is read a few rows at a
+            time, or whole for ``axis=0``.
         ``.tsv``
             The same with tabs in place of commas.
         ``.parquet``
@@ -64,9 +67,10 @@ def apply(
             floating numbers are classes, of which none may hold a null; columns with the names
             above, the index that pandas writes and columns of other types are copied unchanged.
             Or one column of lists of floating numbers, equally long, each the logits of a row,
-            beside no other floating numbers. It is read some megabytes at a time (a group of rows
-            at most, if it is well compressed), or whole for ``axis=0``. Compression and metadata
-            are kept.
+            beside no other floating numbers. It is read some megabytes at a time, or whole for
+            ``axis=0``. Where columns of a group of rows are well compressed, have dictionaries
+            (as pyarrow writes them) or are many, pyarrow holds all of the group, several times its
+            size. Compression and metadata are kept.
     target : path or text stream
         The file to write, with the suffix of `source`. It appears only when it is complete; on
         any failure everything is left as it was (a stream keeps what it was given). It may be
@@ -90,7 +94,8 @@ def apply(
         Replace an existing target.
     progress : callable, optional
         Called now and then, from this thread, with two ints: the bytes of the source that have been
-        read, and their total, which counts every time that they are read; None for a stream.
+        read, and their total, which counts every time that they are read. Of a stream its
+        characters count, and the total is None.
 
     Raises
     ------

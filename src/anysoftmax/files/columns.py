@@ -80,7 +80,8 @@ def numbers_of(name: str, columns: Columns, row: Row) -> list[float]:
         if is_number(row.cells[i]):
             raise FileError(
                 f"{name}: line {row.line}, {columns.names[i]}: {shown(row.cells[i])} is a number in"
-                " a column of text; name the column id, label or target to keep it as it is"
+                " a column of text, as its first cell holds none: fill that one, or name the column"
+                " id, label or target to keep it as it is"
             )
     numbers = []
     for i in columns.classes:

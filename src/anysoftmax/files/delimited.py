@@ -40,6 +40,41 @@ COMMA = ","
 WriteRow = Callable[[Sequence[Any]], None]
 
 
+class Lines:
+    """The lines of a table, and how much of it has been read."""
+
+    def __init__(self, name: str, stream: TextIO) -> None:
+        self.name = name
+        self._stream = stream
+        self._size = size_of(stream)
+        self._characters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        try:
+            line = next(self._stream)
+        except StopIteration:
+            done, total = self.bytes_read()
+            if total is not None and done < total:
+                raise FileError(f"{self.name}: was cut short while it was read") from None
+            raise
+        except OSError as error:
+            raise FileError(f"{self.name}: cannot be read: {error.strerror}") from error
+        self._characters += len(line)
+        return line
+
+    def bytes_read(self) -> tuple[int, int | None]:
+        """Return how many bytes have been read, and of how many.
+
+        Of a pipe both are not known: its characters are counted, and the other is None.
+        """
+        if self._size is None:
+            return self._characters, None
+        return self._stream.buffer.tell(), self._size
+
+
 class Table(NamedTuple):
     """A table that is about to be read: its header, which columns are what, and its rows."""
 
@@ -59,11 +94,11 @@ def process(
     """Write the result of `operation` on the table in `source` to `target`, row by row."""
     name = place_name(source)
     with contextlib.ExitStack() as files:
-        stream = files.enter_context(opened(source))
+        lines = files.enter_context(opened(source))
         output = (
             files.enter_context(target.open("w", **WRITING)) if isinstance(target, Path) else target
         )
-        table = look_at(stream, name, delimiter)
+        table = look_at(lines, delimiter)
         axes = operation.axes((0, len(table.columns.names)))
         operation.result_dtype(2, np.dtype(np.float64))
 
@@ -76,33 +111,33 @@ def process(
         for batch in batches(table.rows, most):
             logits = np.array([numbers_of(name, table.columns, row) for row in batch])
             write_batch(write_row, batch, classes, operation(logits))
-            progress(*bytes_read(stream))
+            progress(*lines.bytes_read())
 
 
 def read_logits(source: Place, progress: Progress, *, delimiter: str = COMMA) -> Logits:
     """Read the columns of numbers."""
     name = place_name(source)
-    parts, lines = [], array("q")
+    parts, places = [], array("q")
     ids: list[str] = []
-    with opened(source) as stream:
-        table = look_at(stream, name, delimiter)
+    with opened(source) as lines:
+        table = look_at(lines, delimiter)
         classes, marked = table.columns.classes, id_column(table.header)
         for batch in batches(table.rows, max(1, BATCH_CELLS // len(classes))):
             parts.append(np.array([numbers_of(name, table.columns, row) for row in batch]))
-            lines.extend(row.line for row in batch)
+            places.extend(row.line for row in batch)
             if marked is not None:
                 ids.extend(row.cells[marked].strip() for row in batch)
-            progress(*bytes_read(stream))
+            progress(*lines.bytes_read())
     names = [table.header[i].strip() for i in classes] if table.header else None
-    return Logits(name, np.concatenate(parts), names, partial(line_name, lines), ids or None)
+    return Logits(name, np.concatenate(parts), names, partial(line_name, places), ids or None)
 
 
 def read_labels(source: Place, classes: Sequence[str] | None, *, delimiter: str = COMMA) -> Labels:
     """Read the column of labels; in one that has no header, the first cell may name a class."""
     name = place_name(source)
-    cells, lines, ids, same = [], array("q"), [], dict[str, str]()
-    with opened(source) as stream:
-        rows = read_rows(stream, name, delimiter)
+    cells, places, ids, same = [], array("q"), [], dict[str, str]()
+    with opened(source) as lines:
+        rows = read_rows(lines, delimiter)
         ahead = [row for row in (next(rows, None), next(rows, None)) if row is not None]
         if not ahead:
             raise FileError(f"{name}: is empty")
@@ -116,31 +151,43 @@ def read_labels(source: Place, classes: Sequence[str] | None, *, delimiter: str 
         for row in itertools.chain(ahead[1:] if header else ahead, rows):
             cell = row.cells[column].strip()
             cells.append(same.setdefault(cell, cell))  # one text for all samples of a class
-            lines.append(row.line)
+            places.append(row.line)
             if marked is not None:
                 ids.append(row.cells[marked].strip())
-    return Labels(name, cells, partial(line_name, lines), ids or None)
+    return Labels(name, cells, partial(line_name, places), ids or None)
 
 
-def line_name(lines: Sequence[int], sample: int) -> str:
+def line_name(places: Sequence[int], sample: int) -> str:
     """Return what messages call the row of a sample."""
-    return f"line {lines[sample]}"
+    return f"line {places[sample]}"
 
 
-def opened(source: Place) -> contextlib.AbstractContextManager[TextIO]:
+@contextlib.contextmanager
+def opened(source: Place) -> Iterator[Lines]:
     """Open a file to be read as text; a stream is open already, and stays so."""
     if not isinstance(source, Path):
-        return contextlib.nullcontext(source)
+        yield Lines(place_name(source), source)
+        return
     try:
         stream: TextIO = source.open(**READING)
     except OSError as error:
         raise FileError(f"{source}: cannot be read: {error.strerror}") from error
-    return stream
+    with stream:
+        yield Lines(str(source), stream)
 
 
-def look_at(source: TextIO, name: str, delimiter: str) -> Table:
+def size_of(stream: TextIO) -> int | None:
+    """Return how many bytes a stream has, None if it is not that of a regular file."""
+    with contextlib.suppress(AttributeError, OSError, io.UnsupportedOperation):
+        found = os.fstat(stream.fileno())
+        if stat.S_ISREG(found.st_mode):
+            return found.st_size
+    return None
+
+
+def look_at(lines: Lines, delimiter: str) -> Table:
     """Read the header, if there is one, and tell the columns by the first row of numbers."""
-    rows = read_rows(source, name, delimiter)
+    name, rows = lines.name, read_rows(lines, delimiter)
     first = next(rows, None)
     if first is None:
         raise FileError(f"{name}: is empty")
@@ -154,9 +201,9 @@ def look_at(source: TextIO, name: str, delimiter: str) -> Table:
     return Table(first.cells if header else None, columns, itertools.chain(ahead, rows))
 
 
-def read_rows(source: TextIO, name: str, delimiter: str) -> Iterator[Row]:
+def read_rows(lines: Lines, delimiter: str) -> Iterator[Row]:
     """Yield the rows; raise for a blank one in the middle or one of another length."""
-    reader = csv.reader(source, delimiter=delimiter, strict=True)
+    name, reader = lines.name, csv.reader(lines, delimiter=delimiter, strict=True)
     length = blank = 0
     while True:
         try:
@@ -165,8 +212,6 @@ def read_rows(source: TextIO, name: str, delimiter: str) -> Iterator[Row]:
             return
         except csv.Error as error:
             raise FileError(f"{name}: line {reader.line_num}: {error}") from error
-        except OSError as error:
-            raise FileError(f"{name}: cannot be read: {error.strerror}") from error
         line = reader.line_num
         if not cells:
             blank = blank or line
@@ -214,12 +259,3 @@ def batches(rows: Iterator[Row], most: int | None) -> Iterator[list[Row]]:
             batch = []
     if batch:
         yield batch
-
-
-def bytes_read(source: TextIO) -> tuple[int, int | None]:
-    """Return how many bytes have been read, and of how many; None for a stream."""
-    with contextlib.suppress(AttributeError, OSError, io.UnsupportedOperation):
-        found = os.fstat(source.fileno())
-        if stat.S_ISREG(found.st_mode):
-            return source.buffer.tell(), found.st_size
-    return 0, None

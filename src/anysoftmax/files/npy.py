@@ -37,6 +37,8 @@ __all__ = [
 # NumPy parses the header as Python text; each of these has been seen on damaged ones.
 DAMAGE = (ValueError, TypeError, KeyError, SyntaxError, RecursionError, tokenize.TokenError)
 
+MOST_AXES = 64
+
 
 class Numbers(NamedTuple):
     """The kinds of dtype that a file may hold, and how a message says so."""
@@ -157,6 +159,7 @@ def read_header(name: str, stream: FileIO, numbers: Numbers) -> Header:
         read = {
             (1, 0): np.lib.format.read_array_header_1_0,
             (2, 0): np.lib.format.read_array_header_2_0,
+            (3, 0): np.lib.format.read_array_header_2_0,  # but for the names of fields
         }[version]
         shape, fortran_order, dtype = read(stream)
     except OSError as error:
@@ -168,6 +171,8 @@ def read_header(name: str, stream: FileIO, numbers: Numbers) -> Header:
         raise FileError(f"{name}: holds pickled Python objects, which are never loaded")
     if dtype.kind not in numbers.kinds or dtype.itemsize > 8:
         raise FileError(f"{name}: holds {dtype}: {numbers.rule}")
+    if len(shape) > MOST_AXES:
+        raise FileError(f"{name}: has {len(shape)} axes, NumPy's arrays at most {MOST_AXES}")
     if any(n < 0 for n in shape):
         raise FileError(f"{name}: is not a .npy file: its header gives the shape {shape}")
     header = Header(shape, fortran_order, dtype, stream.tell())

@@ -196,7 +196,9 @@ def copy(chunks: Iterator[bytes], target: IO[bytes], progress: Progress, total: 
     """Write what is read and tell how much it is."""
     done = 0
     for chunk in chunks:
-        target.write(chunk)
+        left = memoryview(chunk)
+        while left:  # a disk that is almost full takes a part, and then none
+            left = left[target.write(left) :]
         done += len(chunk)
         progress(done, total)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -33,29 +34,37 @@ PAGE_BYTES = 2**16
 DAMAGE = (pa.ArrowException, OSError, ValueError)  # what pyarrow raises for damaged files
 
 
+class Opened(NamedTuple):
+    """A file that has told what it holds."""
+
+    source: Path
+    size: int
+    table: Any  # pyarrow's ParquetFile
+
+
 def process(source: Path, target: Path, operation: Operation, progress: Progress) -> None:
     """Write the result of `operation` on the table in `source` to `target`, batch by batch."""
     with opened(source) as file:
-        schema = file.schema_arrow
+        schema = file.table.schema_arrow
         columns = look_at(source, schema)
         axes = operation.axes((0, len(schema)))
         dtype = operation.result_dtype(2, columns.dtype)
         results_schema = with_corrected_notes(columns.schema(schema, dtype), columns, dtype)
-        how = settings(source, file, columns)
+        how = settings(file, columns)
         with parquet.ParquetWriter(target, results_schema, **how) as writer:
             # Down the columns a slice ends only with the table.
-            for table, logits in batches(source, file, columns, progress, whole=axes != (1,)):
+            for table, logits in batches(file, columns, progress, whole=axes != (1,)):
                 writer.write_table(columns.replaced(table, operation(logits), results_schema))
 
 
 def read_logits(source: Path, progress: Progress) -> Logits:
     """Read the columns of numbers."""
     with opened(source) as file:
-        schema = file.schema_arrow
+        schema = file.table.schema_arrow
         columns = look_at(source, schema)
         marked = id_column(schema.names)
         parts, ids = list[Any](), list[str]()
-        for table, logits in batches(source, file, columns, progress):
+        for table, logits in batches(file, columns, progress):
             parts.append(logits)
             if marked is not None:
                 ids.extend(cells(source, table.column(marked)))
@@ -68,13 +77,13 @@ def read_labels(source: Path, classes: Sequence[str] | None) -> Labels:  # noqa:
     """Read the column of labels: whole numbers or text."""
     name = str(source)
     with opened(source) as file:
-        schema = file.schema_arrow
+        schema = file.table.schema_arrow
         index, marked = index_names(schema), id_column(schema.names)
         names = [field for field in schema.names if field not in index]
         wanted = names[label_column(name, names, len(names))]
         asked = [wanted] if marked is None else [wanted, schema.names[marked]]
         with reading(source):
-            table = file.read(columns=asked)
+            table = file.table.read(columns=asked)
     column = table.column(wanted)
     require_no_null(name, wanted, column, 0)
     ids = None if marked is None else cells(source, table.column(schema.names[marked]))
@@ -90,7 +99,7 @@ def read_labels(source: Path, classes: Sequence[str] | None) -> Labels:  # noqa:
 
 
 @contextlib.contextmanager
-def opened(source: Path) -> Iterator[Any]:
+def opened(source: Path) -> Iterator[Opened]:
     """Open a file and read what it says about itself."""
     if not source.is_file():
         raise FileError(f"{source}: is not a regular file, which one read from its end must be")
@@ -99,13 +108,13 @@ def opened(source: Path) -> Iterator[Any]:
     except OSError as error:
         raise FileError(f"{source}: cannot be read: {error.strerror}") from error
     with stream:
+        size = os.fstat(stream.fileno()).st_size
         try:
-            file = parquet.ParquetFile(stream, buffer_size=PAGE_BYTES, pre_buffer=False)
+            table = parquet.ParquetFile(stream, buffer_size=PAGE_BYTES, pre_buffer=False)
         except DAMAGE as error:
-            empty = source.stat().st_size == 0
-            reason = "it is empty" if empty else f"it is something else, or cut: {brief(error)}"
+            reason = f"it is something else, or cut: {brief(error)}" if size else "it is empty"
             raise FileError(f"{source}: is not a .parquet file: {reason}") from error
-        yield file
+        yield Opened(source, size, table)
 
 
 @contextlib.contextmanager
@@ -127,13 +136,13 @@ def look_at(source: Path, schema: Any) -> LogitColumns:
 
 
 def batches(
-    source: Path, file: Any, columns: LogitColumns, progress: Progress, *, whole: bool = False
+    file: Opened, columns: LogitColumns, progress: Progress, *, whole: bool = False
 ) -> Iterator[tuple[Any, Any]]:
     """Yield tables of rows, or one of all, each with its logits."""
-    size, rows, done, width = source.stat().st_size, file.metadata.num_rows, 0, None
-    pending = tables(file, columns, whole=whole)
+    rows, done, width = file.table.metadata.num_rows, 0, None
+    pending = tables(file.table, columns, whole=whole)
     while True:
-        with reading(source):
+        with reading(file.source):
             table = next(pending, None)
         if table is None:
             return
@@ -142,7 +151,7 @@ def batches(
             width = logits.shape[1]
             yield table, logits
             done += table.num_rows
-            progress(size * done // rows, size)  # compressed: about so many bytes
+            progress(file.size * done // rows, file.size)  # compressed: about so many bytes
 
 
 def tables(file: Any, columns: LogitColumns, *, whole: bool) -> Iterator[Any]:
@@ -157,13 +166,13 @@ def tables(file: Any, columns: LogitColumns, *, whole: bool) -> Iterator[Any]:
         yield pa.Table.from_batches([batch])
 
 
-def settings(source: Path, file: Any, columns: LogitColumns) -> dict[str, Any]:
+def settings(file: Opened, columns: LogitColumns) -> dict[str, Any]:
     """Return how to write: compressed as the source is, and no dictionaries of probabilities."""
-    names, metadata = file.schema_arrow.names, file.metadata
+    names, metadata = file.table.schema_arrow.names, file.table.metadata
     replaced = {names[i] for i in columns.places}
     # Where these are damaged, reading a row tells; to ask for them first may end the process.
-    with reading(source):
-        empty = next(file.iter_batches(1), None) is None
+    with reading(file.source):
+        empty = next(file.table.iter_batches(1), None) is None
     codec = "SNAPPY" if empty else metadata.row_group(0).column(0).compression
     return {
         "compression": "NONE" if codec == "UNCOMPRESSED" else codec,
@@ -172,17 +181,19 @@ def settings(source: Path, file: Any, columns: LogitColumns) -> dict[str, Any]:
 
 
 def pandas_notes(schema: Any) -> dict[str, Any]:
-    """Return what pandas has noted about its columns."""
+    """Return what pandas has noted about its columns, nothing where it did not write that."""
     try:
         notes = json.loads((schema.metadata or {})[b"pandas"])
-    except (KeyError, ValueError):
+        lists = [notes["index_columns"], notes["columns"]]
+    except (KeyError, TypeError, ValueError, RecursionError):
         return {}
-    return notes if isinstance(notes, dict) else {}
+    usual = all(isinstance(one, list) for one in lists)
+    return notes if usual and all(isinstance(one, dict) for one in notes["columns"]) else {}
 
 
 def index_names(schema: Any) -> list[str]:
     """Return the columns that are the index of a pandas table."""
-    found = pandas_notes(schema).get("index_columns") or []
+    found = pandas_notes(schema).get("index_columns", [])
     return [name for name in found if isinstance(name, str)]  # one of numbers is no column
 
 
@@ -192,7 +203,7 @@ def with_corrected_notes(schema: Any, columns: LogitColumns, dtype: np.dtype[Any
     if not notes or columns.lists:  # which pandas has as objects
         return schema
     names = {schema.names[i] for i in columns.places}
-    for column in notes.get("columns") or []:
+    for column in notes["columns"]:
         if column.get("field_name") in names:
             column |= {"pandas_type": dtype.name, "numpy_type": dtype.name}
     return schema.with_metadata({**schema.metadata, b"pandas": json.dumps(notes).encode()})

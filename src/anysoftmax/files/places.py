@@ -32,7 +32,11 @@ def require_file(source: Place) -> None:
     """Raise unless there is something to read from."""
     if not isinstance(source, Path):
         return
-    if not source.exists():
+    try:
+        there = source.exists()
+    except OSError as error:
+        raise FileError(f"{source}: cannot be read: {error.strerror}") from error
+    if not there:
         raise FileError(f"{source}: no such file")
     if source.is_dir():
         raise FileError(f"{source}: is a directory, not a file")

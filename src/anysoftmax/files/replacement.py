@@ -44,8 +44,12 @@ def replacing(target: Path, *, overwrite: bool) -> Iterator[Path]:
             if final.exists():
                 new.chmod(stat.S_IMODE(final.stat().st_mode))
             yield new
-            refuse_existing(final, overwrite=overwrite)  # it may have come into being meanwhile
-            _put_in_place(new, final, overwrite=overwrite)
+            refuse_existing(target, overwrite=overwrite)  # it may have come into being meanwhile
+            try:
+                _put_in_place(new, final, overwrite=overwrite)
+            except FileExistsError:
+                refuse_existing(target, overwrite=overwrite)
+                raise
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {error.strerror or error}") from error
 
@@ -87,7 +91,8 @@ def _put_in_place(new: Path, final: Path, *, overwrite: bool) -> None:
     try:
         _give_name(new, final)
     except FileExistsError:
-        refuse_existing(final, overwrite=overwrite)
+        if not overwrite:
+            raise
     except OSError:  # of a system that cannot name such a file
         pass
     else:
