@@ -64,7 +64,7 @@ def numbered(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     if is_dask(x):
         return _numbered_by_chunk(x, axes)
     places = _places(xp, x, axes, tuple((0, n) for n in x.shape), x.shape)
-    return cut_alike(places_across(places, math.prod(x.shape[i] for i in axes), axes), x)
+    return cut_alike(places_across(places, math.prod([x.shape[i] for i in axes]), axes), x)
 
 
 def _numbered_by_chunk(x: Array, axes: tuple[int, ...]) -> Array:

@@ -20,7 +20,7 @@ import math
 
 from anysoftmax import fold
 from anysoftmax.admission import Admitted
-from anysoftmax.arrays import Array, Namespace
+from anysoftmax.arrays import Array, Namespace, is_dask
 from anysoftmax.chunks import ahead
 from anysoftmax.differentiation import is_differentiated
 from anysoftmax.dispatch import compute
@@ -69,12 +69,13 @@ def derivatives(a: Admitted, targets: Targets, weight: Array) -> Array:
 
 
 def add_up(xp: Namespace, terms: Array, axes: tuple[int, ...]) -> Array:
-    """Add up terms, of which some may be infinite; NaN without a warning if of both signs."""
-    up, down = terms == math.inf, terms == -math.inf
-    finite = sum_alike(xp, xp.where(up | down, 0.0, terms), axes)
-    up, down = any_of(xp, up, axes), any_of(xp, down, axes)
-    infinite = xp.where(up, xp.where(down, math.nan, math.inf), -math.inf)
-    return finite + xp.where(up | down, infinite, 0.0)
+    """Add up terms; infinite ones of both signs are NaN before, as NumPy would warn of theirs."""
+    # Not of Dask's, whose sums are quiet: a slice would stay in memory until all of it is known.
+    if not is_dask(terms) and 0 not in terms.shape:
+        up, down = terms == math.inf, terms == -math.inf
+        mixed = any_of(xp, up, axes) & any_of(xp, down, axes)
+        terms = xp.where((up | down) & mixed, math.nan, terms)
+    return sum_alike(xp, terms, axes)
 
 
 def over(xp: Namespace, x: Array, weight: Array) -> Array:

@@ -26,6 +26,7 @@ from anysoftmax.arrays import (
     has_float64,
     is_dask,
     is_numpy,
+    quiet,
 )
 from anysoftmax.devices import in_parts, is_cut, is_in_parts, length_across, sum_across
 from anysoftmax.differentiation import (
@@ -99,7 +100,8 @@ def _tree_sums(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
 
 def _sum_of_chunk(x: Array, axis: tuple[int, ...], keepdims: bool, dtype: DType) -> Array:  # noqa: ARG001, FBT001
     xp = array_namespace(x)
-    return xp.astype(stable_sum(xp, x, axis), dtype)
+    with quiet(xp):  # of infinite terms, in a thread of Dask's
+        return xp.astype(stable_sum(xp, x, axis), dtype)
 
 
 def _sum_of_devices(xp: Namespace, x: Array, count: int, axes: tuple[int, ...]) -> Array:
