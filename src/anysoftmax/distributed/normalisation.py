@@ -62,8 +62,8 @@ def softmax(
     TypeError
         If `x` is not JAX's, `axis_name` is no name, or as `anysoftmax.softmax` does.
     ValueError
-        If no axis of that name is bound, as outside of ``jax.shard_map``, or as
-        `anysoftmax.softmax` does.
+        If no axis of that name is bound, as outside of ``jax.shard_map``; if all devices along it
+        have the same logits; or as `anysoftmax.softmax` does.
     KernelError
         If a kernel is asked for by name: none can take slices that are cut.
 
@@ -264,8 +264,8 @@ def logsumexp(
     -----
     *Gradient* and *accuracy*: as for `softmax`.
 
-    *Data moved*: as for `log_softmax`; with weights, four numbers of the heaviest term and two
-    sums.
+    *Data moved*: as for `log_softmax`; with weights, the heaviest term in three steps, of two
+    or four numbers each, and the two sums.
 
     References
     ----------

@@ -89,7 +89,9 @@ def cross_entropy(
     *Gradient* and *accuracy*: as for `softmax`. Each device gets the derivatives by its own logits.
 
     *Data moved*: for each slice the largest logit, the sum of the other exponentials, the number of
-    winners and the logit of the label, whatever the number of classes.
+    winners and the logit of the label, whatever the number of classes. With options, or of
+    probabilities, some numbers more: the weight of the label's class, how many classes take part,
+    the sum of the coefficients.
 
     References
     ----------
