@@ -143,6 +143,13 @@ def performance(session: nox.Session) -> None:
 
 
 @nox.session
+def rates(session: nox.Session) -> None:
+    """Measure the rates that the page At scale tells, and print them; needs 5 GB on the disk."""
+    session.install("-e", f".[{EXTRAS}]", *groups("test", "backends"))
+    session.run("python", "benchmarks/make_rates.py")
+
+
+@nox.session
 def gpu(session: nox.Session) -> None:
     """Run laws, accuracy and benchmark on CUDA; what finds no GPU is skipped, and named."""
     if shutil.which("nvidia-smi") is None:
