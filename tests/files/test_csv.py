@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 from pathlib import Path
 
@@ -175,6 +176,16 @@ def test_progress_grows_to_one(tmp_path, monkeypatch):
     assert seen == sorted(seen)
     assert seen[0][0] < 0.5 * size
     assert seen[-1] == (size, size)
+
+
+def test_a_stream_that_is_unpacked_on_the_way(tmp_path):
+    """Its file has another size: more than all of the text, if that is short."""
+    with gzip.open(tmp_path / "logits.csv.gz", "wt", newline="") as stream:
+        stream.write("0,0\n")
+    target = io.StringIO()
+    with gzip.open(tmp_path / "logits.csv.gz", "rt", newline="") as stream:
+        apply(stream, target)
+    assert target.getvalue() == "0.5,0.5\n"
 
 
 def test_progress_of_a_pipe_counts_what_has_come(monkeypatch):

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import io
 import itertools
-import os
-import stat
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -29,8 +26,9 @@ from anysoftmax.files.columns import (
 from anysoftmax.files.contents import Labels, Logits
 from anysoftmax.files.errors import FileError
 from anysoftmax.files.formats import Progress
+from anysoftmax.files.lines import Lines, opened
 from anysoftmax.files.operation import Operation
-from anysoftmax.files.places import READING, WRITING, Place, place_name
+from anysoftmax.files.places import WRITING, Place
 
 __all__ = ["process", "read_labels", "read_logits"]
 
@@ -38,41 +36,6 @@ BATCH_CELLS = 2**16
 COMMA = ","
 
 WriteRow = Callable[[Sequence[Any]], None]
-
-
-class Lines:
-    """The lines of a table, and how much of it has been read."""
-
-    def __init__(self, name: str, stream: TextIO) -> None:
-        self.name = name
-        self._stream = stream
-        self._size = size_of(stream)
-        self._characters = 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        try:
-            line = next(self._stream)
-        except StopIteration:
-            done, total = self.bytes_read()
-            if total is not None and done < total:
-                raise FileError(f"{self.name}: was cut short while it was read") from None
-            raise
-        except OSError as error:
-            raise FileError(f"{self.name}: cannot be read: {error.strerror}") from error
-        self._characters += len(line)
-        return line
-
-    def bytes_read(self) -> tuple[int, int | None]:
-        """Return how many bytes have been read, and of how many.
-
-        Of a pipe both are not known: its characters are counted, and the other is None.
-        """
-        if self._size is None:
-            return self._characters, None
-        return self._stream.buffer.tell(), self._size
 
 
 class Table(NamedTuple):
@@ -92,14 +55,13 @@ def process(
     delimiter: str = COMMA,
 ) -> None:
     """Write the result of `operation` on the table in `source` to `target`, row by row."""
-    name = place_name(source)
     with contextlib.ExitStack() as files:
         lines = files.enter_context(opened(source))
         output = (
             files.enter_context(target.open("w", **WRITING)) if isinstance(target, Path) else target
         )
         table = look_at(lines, delimiter)
-        axes = operation.axes((0, len(table.columns.names)))
+        name, axes = lines.name, operation.axes((0, len(table.columns.names)))
         operation.result_dtype(2, np.dtype(np.float64))
 
         write_row = row_writer(output, delimiter)
@@ -116,11 +78,10 @@ def process(
 
 def read_logits(source: Place, progress: Progress, *, delimiter: str = COMMA) -> Logits:
     """Read the columns of numbers."""
-    name = place_name(source)
     parts, places = [], array("q")
     ids: list[str] = []
     with opened(source) as lines:
-        table = look_at(lines, delimiter)
+        name, table = lines.name, look_at(lines, delimiter)
         classes, marked = table.columns.classes, id_column(table.header)
         for batch in batches(table.rows, max(1, BATCH_CELLS // len(classes))):
             parts.append(np.array([numbers_of(name, table.columns, row) for row in batch]))
@@ -134,10 +95,9 @@ def read_logits(source: Place, progress: Progress, *, delimiter: str = COMMA) ->
 
 def read_labels(source: Place, classes: Sequence[str] | None, *, delimiter: str = COMMA) -> Labels:
     """Read the column of labels; in one that has no header, the first cell may name a class."""
-    name = place_name(source)
     cells, places, ids, same = [], array("q"), [], dict[str, str]()
     with opened(source) as lines:
-        rows = read_rows(lines, delimiter)
+        name, rows = lines.name, read_rows(lines, delimiter)
         ahead = [row for row in (next(rows, None), next(rows, None)) if row is not None]
         if not ahead:
             raise FileError(f"{name}: is empty")
@@ -160,29 +120,6 @@ def read_labels(source: Place, classes: Sequence[str] | None, *, delimiter: str 
 def line_name(places: Sequence[int], sample: int) -> str:
     """Return what messages call the row of a sample."""
     return f"line {places[sample]}"
-
-
-@contextlib.contextmanager
-def opened(source: Place) -> Iterator[Lines]:
-    """Open a file to be read as text; a stream is open already, and stays so."""
-    if not isinstance(source, Path):
-        yield Lines(place_name(source), source)
-        return
-    try:
-        stream: TextIO = source.open(**READING)
-    except OSError as error:
-        raise FileError(f"{source}: cannot be read: {error.strerror}") from error
-    with stream:
-        yield Lines(str(source), stream)
-
-
-def size_of(stream: TextIO) -> int | None:
-    """Return how many bytes a stream has, None if it is not that of a regular file."""
-    with contextlib.suppress(AttributeError, OSError, io.UnsupportedOperation):
-        found = os.fstat(stream.fileno())
-        if stat.S_ISREG(found.st_mode):
-            return found.st_size
-    return None
 
 
 def look_at(lines: Lines, delimiter: str) -> Table:
