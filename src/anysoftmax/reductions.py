@@ -18,7 +18,7 @@ def largest(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     if is_numpy(x):
         return xp.maximum.reduce(x, axis=axes, keepdims=True)  # what max comes to
     if is_dask(x):
-        return by_chunks(_largest_of_chunk, x, axes, x.dtype)
+        return reduce_chunks(_largest_of_chunk, x, axes, x.dtype)
     for axis in axes if is_in_parts(x, axes) and not is_cut(axes) else ():
         x = _largest_of_parts(xp, x, axis)
     return largest_across(xp, xp.max(x, axis=axes, keepdims=True), axes)
@@ -29,7 +29,9 @@ def any_of(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
     return any_across(xp, xp.any(x, axis=axes, keepdims=True), axes)
 
 
-def by_chunks(function: Callable[..., Array], x: Array, axes: tuple[int, ...], dtype: DType) -> Any:
+def reduce_chunks(
+    function: Callable[..., Array], x: Array, axes: tuple[int, ...], dtype: DType
+) -> Any:
     """Reduce an array of Dask's: each chunk on its own, and what comes of them as a tree.
 
     `function` takes `axis` and `keepdims`, and may be given an empty chunk, with which Dask's own
@@ -41,7 +43,10 @@ def by_chunks(function: Callable[..., Array], x: Array, axes: tuple[int, ...], d
 
 
 def _largest_of_chunk(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:  # noqa: FBT001
-    return array_namespace(x).max(x, axis=axis, keepdims=keepdims, initial=-math.inf)
+    xp = array_namespace(x)
+    if 0 in x.shape:
+        return xp.sum(x, axis=axis, keepdims=keepdims) - math.inf
+    return xp.max(x, axis=axis, keepdims=keepdims)
 
 
 def _largest_of_parts(xp: Namespace, x: Array, axis: int) -> Array:

@@ -37,7 +37,7 @@ from anysoftmax.differentiation import (
     stop_gradient,
 )
 from anysoftmax.indexing import numbered
-from anysoftmax.reductions import by_chunks
+from anysoftmax.reductions import reduce_chunks
 
 LEAF = 12  # so few terms are added plainly, to 3.4 u at the worst, which are equal terms
 LONG, MANY = 4096, 32  # more terms XLA adds fastest in so many parts at once
@@ -58,7 +58,7 @@ def stable_sum(xp: Namespace, x: Array, axes: tuple[int, ...]) -> Array:
         return x
     if is_dask(x):
         wide = xp.result_type(x.dtype, xp.float64)
-        return by_chunks(partial(_sum_of_chunk, dtype=wide), x, axes, wide)
+        return reduce_chunks(partial(_sum_of_chunk, dtype=wide), x, axes, wide)
     if dtype_name(x.dtype) == "float32" and has_float64(xp, x):
         return sum_across(xp.sum(x, axis=axes, dtype=xp.float64, keepdims=True), axes)
     if is_traced(x):  # XLA would make arrays of each slice's derivative on the way back
