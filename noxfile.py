@@ -144,7 +144,7 @@ def performance(session: nox.Session) -> None:
 
 @nox.session
 def rates(session: nox.Session) -> None:
-    """Measure the rates that the page At scale tells, and print them; needs 5 GB on the disk."""
+    """Measure the rates that the page At scale tells, and print them; needs 3 GB on the disk."""
     session.install("-e", f".[{EXTRAS}]", *groups("test", "backends"))
     session.run("python", "benchmarks/make_rates.py")
 

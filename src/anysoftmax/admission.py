@@ -140,7 +140,7 @@ def admit_cut(x: object, *, axis_name: Any, **options: Any) -> Admitted:
             raise ValueError(
                 f"the logits are the same on all devices along axis_name={name!r}, which would all"
                 " count as classes: give in_specs that cut them along it, or call anysoftmax's own"
-                f" function; if the copies are meant, jax.lax.pcast(x, {name!r}, to='varying')"
+                " function; if the copies are meant, mark them as varying by jax.lax.pcast"
             )
     if a.lone:
         raise ValueError(

@@ -12,7 +12,7 @@ import math
 import sys
 from typing import Any, Self
 
-from anysoftmax.arrays import Array, Namespace, is_jax
+from anysoftmax.arrays import Array, Namespace, is_dask, is_jax
 from anysoftmax.differentiation import is_traced, stop_gradient
 
 
@@ -87,11 +87,11 @@ def places_across(places: Array, length: int, axes: tuple[int, ...]) -> Array:
 
 
 def spread(xp: Namespace, x: Array, like: Array) -> Array:
-    """Return `x` broadcast to the shape of an array, and cut among devices as that one is.
+    """Return `x` broadcast to the shape of an array, and cut as that one is.
 
-    Some of the lengths may not be known yet.
+    It is cut among devices, or into Dask's chunks. Some of the lengths may not be known yet.
     """
-    if not all(isinstance(n, int) for n in like.shape):
+    if is_dask(like) or not all(isinstance(n, int) for n in like.shape):
         return xp.where(xp.ones_like(like, dtype=xp.bool), x, x)
     return cut_alike(xp.broadcast_to(x, like.shape), like)
 

@@ -25,8 +25,7 @@ def made_anew(array: Array) -> Array:
     of_layers = import_module("dask.highlevelgraph")
     graph = array.__dask_graph__()
     names = {key: _renamed(key) for key in graph}
-    layers: dict[str, Any] = {}
-    dependencies: dict[str, set[str]] = {}
+    layers, dependencies = dict(graph.layers), dict(graph.dependencies)
     for name, layer in graph.layers.items():
         tasks = dict(layer)
         held = {key for key, task in tasks.items() if hasattr(task, "release")}
@@ -38,7 +37,6 @@ def made_anew(array: Array) -> Array:
         layers[_renamed(name)] = of_layers.MaterializedLayer(anew, layer.annotations)
         dependencies[_renamed(name)] = {_renamed(other) for other in graph.dependencies[name]}
         if held:
-            layers[name], dependencies[name] = layer, graph.dependencies[name]
             dependencies[_renamed(name)].add(name)
     graph = of_layers.HighLevelGraph(layers, dependencies)
     return type(array)(graph, _renamed(array.name), array.chunks, meta=array._meta)  # noqa: SLF001

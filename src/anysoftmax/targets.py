@@ -28,7 +28,7 @@ from anysoftmax.arrays import (
     narrow,
     smallest,
 )
-from anysoftmax.devices import length_across, spread
+from anysoftmax.devices import cut_alike, length_across, spread
 from anysoftmax.indexing import pick
 from anysoftmax.reductions import any_of
 
@@ -272,11 +272,12 @@ def _slices(a: Admitted) -> tuple[int, ...]:
 
 
 def _as_slices(a: Admitted, array: Array) -> Array:
-    """Return an array of the slices with length 1 along the axes of the classes."""
+    """Return an array of the slices, cut as they are, with length 1 along the classes' axes."""
     missing = a.logits.ndim - len(a.axes) - array.ndim
     index: list[slice | None] = []
     for axis in range(a.logits.ndim):
         new = axis in a.axes or missing > 0
         missing -= new and axis not in a.axes
         index.append(None if new else slice(None))
-    return array[tuple(index)]  # which Dask can do where lengths are unknown
+    # By an index, as Dask can where lengths are unknown.
+    return cut_alike(array[tuple(index)], a.logits)

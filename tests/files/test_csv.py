@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -184,6 +185,15 @@ def test_a_stream_that_is_unpacked_on_the_way(tmp_path):
         stream.write("0,0\n")
     target = io.StringIO()
     with gzip.open(tmp_path / "logits.csv.gz", "rt", newline="") as stream:
+        apply(stream, target)
+    assert target.getvalue() == "0.5,0.5\n"
+
+
+def test_a_stream_that_is_no_iterator_of_its_own():
+    target = io.StringIO()
+    with tempfile.NamedTemporaryFile("w+", newline="") as stream:
+        stream.write("0,0\n")
+        stream.seek(0)
         apply(stream, target)
     assert target.getvalue() == "0.5,0.5\n"
 

@@ -161,6 +161,7 @@ def test_notes_of_pandas_are_kept_and_corrected(run):
         '{"index_columns": [], "columns": {"a": 1}}',
         '{"index_columns": [], "columns": [null]}',
         '{"columns": [1]}',
+        '{"columns": [{"field_name": ["Cat"]}]}',
     ],
     ids=lambda notes: notes[:50],
 )
@@ -169,6 +170,13 @@ def test_notes_that_pandas_did_not_write_are_left_alone(run, notes):
     result = run(table)
     assert result["Cat"].to_pylist() == [0.5]
     assert result.schema.metadata == {b"pandas": notes.encode()}
+
+
+def test_an_index_that_is_noted_alone_is_kept(run):
+    notes = json.dumps({"index_columns": ["hour"]})
+    columns = {name: [1.0] for name in ("Cat", "Dog", "hour")}
+    result = run(pa.table(columns).replace_schema_metadata({"pandas": notes}))
+    assert result.to_pylist() == [{"Cat": 0.5, "Dog": 0.5, "hour": 1.0}]
 
 
 @pytest.mark.parametrize("codec", ["NONE", "SNAPPY", "ZSTD", "GZIP"])

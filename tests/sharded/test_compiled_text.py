@@ -153,6 +153,7 @@ def test_labels_that_lie_on_the_mesh(kind: AxisType, how: str) -> None:
     assert set(collectives(both, *placed)) == {"all-reduce"}
     expected = both(values, numbers, weights)
     assert jnp.allclose(loss(*placed), expected[0], rtol=1e-6)
+    assert jnp.allclose(loss(placed[0], numbers, placed[2]), expected[0], rtol=1e-6)
     for a, b in zip(jax.jit(both)(*placed), expected, strict=True):
         assert jnp.allclose(a, b, rtol=1e-6, atol=1e-8)
     if how == "with options":

@@ -22,6 +22,7 @@ class Lines:
     def __init__(self, name: str, stream: TextIO) -> None:
         self.name = name
         self._stream = stream
+        self._lines = iter(stream)
         self._size = _size_of(stream)
         self._characters = 0
 
@@ -30,7 +31,7 @@ class Lines:
 
     def __next__(self) -> str:
         try:
-            line = next(self._stream)
+            line = next(self._lines)
         except StopIteration:
             done, total = self.bytes_read()
             if total is not None and done < total:

@@ -197,7 +197,7 @@ def copy(chunks: Iterator[bytes], target: IO[bytes], progress: Progress, total: 
     done = 0
     for chunk in chunks:
         left = memoryview(chunk)
-        while left:  # a disk that is almost full takes a part, and then none
+        while left:  # a disk that is almost full takes a part, and then fails
             left = left[target.write(left) :]
         done += len(chunk)
         progress(done, total)

@@ -184,17 +184,20 @@ def pandas_notes(schema: Any) -> dict[str, Any]:
     """Return what pandas has noted about its columns, nothing where it did not write that."""
     try:
         notes = json.loads((schema.metadata or {})[b"pandas"])
-        lists = [notes["index_columns"], notes["columns"]]
-    except (KeyError, TypeError, ValueError, RecursionError):
+    except (KeyError, ValueError, RecursionError):
         return {}
-    usual = all(isinstance(one, list) for one in lists)
-    return notes if usual and all(isinstance(one, dict) for one in notes["columns"]) else {}
+    return notes if isinstance(notes, dict) else {}
+
+
+def noted(notes: dict[str, Any], name: str, kind: type) -> list[Any]:
+    """Return what of one kind stands in a list of the notes, whatever else stands there."""
+    found = notes.get(name)
+    return [one for one in found if isinstance(one, kind)] if isinstance(found, list) else []
 
 
 def index_names(schema: Any) -> list[str]:
     """Return the columns that are the index of a pandas table."""
-    found = pandas_notes(schema).get("index_columns", [])
-    return [name for name in found if isinstance(name, str)]  # one of numbers is no column
+    return noted(pandas_notes(schema), "index_columns", str)  # one of numbers is no column
 
 
 def with_corrected_notes(schema: Any, columns: LogitColumns, dtype: np.dtype[Any]) -> Any:
@@ -203,8 +206,8 @@ def with_corrected_notes(schema: Any, columns: LogitColumns, dtype: np.dtype[Any
     if not notes or columns.lists:  # which pandas has as objects
         return schema
     names = {schema.names[i] for i in columns.places}
-    for column in notes["columns"]:
-        if column.get("field_name") in names:
+    for column in noted(notes, "columns", dict):
+        if isinstance(column.get("field_name"), str) and column["field_name"] in names:
             column |= {"pandas_type": dtype.name, "numpy_type": dtype.name}
     return schema.with_metadata({**schema.metadata, b"pandas": json.dumps(notes).encode()})
 

@@ -58,7 +58,7 @@ class StoredArray:
             for offset, run in self._runs(index, values):
                 self._stream.seek(offset)
                 done = 0
-                while done < len(run):  # a disk that is almost full takes a part, and then none
+                while done < len(run):  # a disk that is almost full takes a part, and then fails
                     done += self._stream.write(run[done:])
 
     def _read_run(self, offset: int, run: memoryview) -> None:
