@@ -19,6 +19,7 @@ from anysoftmax import kernels
 from anysoftmax.admission import Admitted, admit_array, require_known_classes
 from anysoftmax.arrays import Array, DType, array_namespace, is_dask, quiet
 from anysoftmax.blocks import COMPANIONS
+from anysoftmax.cuts import cut_alike
 from anysoftmax.fold import Summary, finish, merge, participants
 from anysoftmax.operations import TOLD, Computation, Operation, parts_of, told_peak
 from anysoftmax.reductions import BRANCHES
@@ -97,7 +98,7 @@ def by_chunk(name: str, task: Task, a: Admitted, dtype: DType, lengths: dict[int
     ndim = a.logits.ndim
     names = [n for n in COMPANIONS if getattr(a, n) is not None]
     operands = [a.logits, tuple(range(ndim))]
-    for array in (_cut_alike(getattr(a, n), a.logits) for n in names):
+    for array in (cut_alike(getattr(a, n), a.logits) for n in names):
         operands += [array, tuple(range(ndim - array.ndim, ndim))]
     return sys.modules["dask.array"].blockwise(
         _run_task,
@@ -113,13 +114,6 @@ def by_chunk(name: str, task: Task, a: Admitted, dtype: DType, lengths: dict[int
         dtype=dtype,
         meta=a.logits._meta.astype(dtype),  # noqa: SLF001 - it has no public name
     )
-
-
-def _cut_alike(array: Array, logits: Array) -> Array:
-    """Return an array cut as the logits are, which Dask would else cut further."""
-    chunks = logits.chunks[logits.ndim - array.ndim :]
-    pairs = enumerate(zip(array.shape, array.chunks, chunks, strict=True))
-    return array.rechunk({i: c for i, (n, own, c) in pairs if n != 1 and own != c and sum(c) == n})
 
 
 def _run_task(

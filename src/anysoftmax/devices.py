@@ -12,8 +12,8 @@ import math
 import sys
 from typing import Any, Self
 
-from anysoftmax.arrays import Array, Namespace, is_dask, is_jax
-from anysoftmax.differentiation import is_traced, stop_gradient
+from anysoftmax.arrays import Array, Namespace, is_jax
+from anysoftmax.differentiation import stop_gradient
 
 
 class CutAxes(tuple[int, ...]):  # noqa: SLOT001 - a tuple can't have slots that hold something
@@ -84,31 +84,6 @@ def places_across(places: Array, length: int, axes: tuple[int, ...]) -> Array:
     if not isinstance(axes, CutAxes):
         return places
     return places + _lax().axis_index(axes.names).astype(places.dtype) * length
-
-
-def spread(xp: Namespace, x: Array, like: Array) -> Array:
-    """Return `x` broadcast to the shape of an array, and cut as that one is.
-
-    It is cut among devices, or into Dask's chunks. Some of the lengths may not be known yet.
-    """
-    if is_dask(like) or not all(isinstance(n, int) for n in like.shape):
-        return xp.where(xp.ones_like(like, dtype=xp.bool), x, x)
-    return cut_alike(xp.broadcast_to(x, like.shape), like)
-
-
-def cut_alike(x: Array, like: Array) -> Array:
-    """Return an array cut as one that it broadcasts to, where JAX asks to be told so."""
-    if not is_jax(like):
-        return x
-    jax = sys.modules["jax"]
-    sharding = jax.typeof(like).sharding
-    if jax.sharding.AxisType.Explicit not in (getattr(sharding.mesh, "axis_types", None) or ()):
-        return x
-    lengths = zip(x.shape, like.shape, sharding.spec, strict=True)
-    spec = jax.sharding.PartitionSpec(*(name if n == own else None for own, n, name in lengths))
-    if is_traced(x, like):  # then the mesh tells only how many devices there are
-        return jax.sharding.reshard(x, jax.sharding.NamedSharding(sharding.mesh, spec))
-    return jax.device_put(x, jax.sharding.NamedSharding(like.sharding.mesh, spec))
 
 
 def is_in_parts(x: Array, axes: tuple[int, ...]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from anysoftmax.admission import Admitted, admit, admit_pair
 from anysoftmax.arrays import Array, as_array, narrow, quiet
-from anysoftmax.devices import spread
+from anysoftmax.cuts import spread
 from anysoftmax.dispatch import compute
 from anysoftmax.operations import ENTROPY, LOG_SOFTMAX, SOFTMAX
 from anysoftmax.summation import stable_sum

@@ -11,7 +11,7 @@ from anysoftmax.admission import (
     require_broadcast,
 )
 from anysoftmax.arrays import Array, describe, is_floating, is_integral, quiet
-from anysoftmax.devices import spread
+from anysoftmax.cuts import spread
 from anysoftmax.dispatch import compute
 from anysoftmax.operations import LOG_SOFTMAX_PULL_BACK, SOFTMAX_PULL_BACK, PullBack
 

@@ -17,7 +17,8 @@ from anysoftmax.arrays import (
     is_numpy,
     place_of_new,
 )
-from anysoftmax.devices import cut_alike, is_in_parts, places_across, sum_across
+from anysoftmax.cuts import cut_alike
+from anysoftmax.devices import is_in_parts, places_across, sum_across
 from anysoftmax.differentiation import is_writable
 from anysoftmax.reductions import any_of
 

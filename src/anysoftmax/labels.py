@@ -7,7 +7,7 @@ import math
 from anysoftmax import fold
 from anysoftmax.admission import Admitted
 from anysoftmax.arrays import Array, Namespace
-from anysoftmax.devices import spread
+from anysoftmax.cuts import spread
 from anysoftmax.fold import NO_ROOM
 from anysoftmax.indexing import pick
 

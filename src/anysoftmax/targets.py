@@ -28,7 +28,8 @@ from anysoftmax.arrays import (
     narrow,
     smallest,
 )
-from anysoftmax.devices import cut_alike, length_across, spread
+from anysoftmax.cuts import cut_alike, spread
+from anysoftmax.devices import length_across
 from anysoftmax.indexing import pick
 from anysoftmax.reductions import any_of
 
@@ -142,7 +143,7 @@ def _admit_probabilities(a: Admitted, targets: Any, given: Array) -> Array:
     )
     if a.lone:
         probabilities = a.xp.expand_dims(probabilities, axis=-1)
-    return narrow(a.xp, probabilities, a.work)
+    return cut_alike(narrow(a.xp, probabilities, a.work), a.logits)
 
 
 def _admit_labels(
@@ -212,7 +213,7 @@ def _admit_class_weights(a: Admitted, class_weights: Any) -> Array:
     if not (a.lone and weights.ndim == 0):
         _require_shape(weights, shape, "one weight a class", "class_weights")
     kept = [n if i in a.axes else 1 for i, n in enumerate(a.logits.shape)]
-    return xp.reshape(weights, tuple(kept))
+    return cut_alike(xp.reshape(weights, tuple(kept)), a.logits)
 
 
 def _admit_sample_weights(a: Admitted, sample_weights: Any) -> Array:

@@ -123,6 +123,18 @@ def test_tasks_grow_as_chunks_do(function):
     assert len(dict(optimized.__dask_graph__())) <= 10 * len(ROWS) * len(COLUMNS)
 
 
+def test_labels_in_smaller_chunks_cut_no_logits():
+    """Dask cuts what meets in one task alike, the large arrays as the small ones are."""
+
+    def tasks(chunks: int) -> int:
+        labels = da.from_array(LABELS, chunks=chunks)
+        y = asm.cross_entropy(Source().array(ROWS, COLUMNS), labels, label_smoothing=0.1)
+        (optimized,) = dask.optimize(y)
+        return len(dict(optimized.__dask_graph__()))
+
+    assert tasks(1) <= tasks(10) + 2 * len(LABELS)
+
+
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
 def test_plain_calls_take_few_tasks(name):
     """What the scheduler gets to see, after Dask has fused what it can."""

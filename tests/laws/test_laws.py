@@ -35,6 +35,7 @@ GRIDS = {
     "layouts",
     "nothing-counts",
     "quiet-losses",
+    "shapes",
     "shift-before-scale",
     "temperature-by-slice",
     "temperature-limits",

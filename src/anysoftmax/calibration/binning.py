@@ -24,7 +24,7 @@ from anysoftmax.arrays import (
     widest,
 )
 from anysoftmax.calibration.samples import Samples
-from anysoftmax.devices import spread
+from anysoftmax.cuts import spread
 from anysoftmax.differentiation import is_traced
 from anysoftmax.indexing import numbered
 from anysoftmax.summation import stable_sum

@@ -25,7 +25,7 @@ from anysoftmax.arrays import (
 )
 from anysoftmax.calibration.place import first_sample, name_of
 from anysoftmax.calibration.weight import refuse_infinite, refuse_zero
-from anysoftmax.devices import spread
+from anysoftmax.cuts import spread
 from anysoftmax.reductions import largest
 from anysoftmax.summation import stable_sum
 from anysoftmax.targets import Targets, admit_labels

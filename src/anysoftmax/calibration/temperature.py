@@ -10,7 +10,7 @@ import numpy as np
 from anysoftmax.admission import Admitted, admit
 from anysoftmax.arrays import Array, quiet
 from anysoftmax.calibration.fitting import STATUSES, find_temperature
-from anysoftmax.devices import spread
+from anysoftmax.cuts import spread
 from anysoftmax.differentiation import stop_gradient
 from anysoftmax.targets import Targets, admit_labels
 
