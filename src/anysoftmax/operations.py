@@ -33,10 +33,10 @@ class Operation(NamedTuple):
     from the sums. Slices may be cut into parts: their peaks are joined, their sums added.
 
     `final_step` names the step of the fold that the result is made of, element by element; None if
-    the axes are reduced to length 1, the first one to the numbers that are told of each slice.
+    the axes are reduced: the first to as many numbers as are told of a slice, the others to one.
     `rereads_shifted` tells that z is needed once more after its exponentials are formed.
     `total` makes the sum of all exponentials of what was added up.
-    `of_nothing` is the result for slices without any element: what the numbers are that are told.
+    `of_nothing` are the numbers that are told of a slice without any element.
     `tangent` makes a tangent of the result from the result, the shares and a tangent of z; None
     where there is no such rule, and derivatives follow the steps.
     """
