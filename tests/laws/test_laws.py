@@ -33,10 +33,12 @@ GRIDS = {
     "inputs-unchanged",
     "joint-axes",
     "layouts",
+    "mask-broadcasts",
     "nothing-counts",
     "quiet-losses",
     "shapes",
     "shift-before-scale",
+    "special-losses",
     "temperature-by-slice",
     "temperature-limits",
 }
