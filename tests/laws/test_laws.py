@@ -49,13 +49,10 @@ NARROW = {"jax-32", "jax-jit-32"}
 WIDTHLESS = {
     "infinite-losses",
     "laziness",
-    "mask-broadcasts",
     "mask-hides",
     "mask-is-slicing",
     "one-hot-is-label",
     "second-derivatives",
-    "shapes",
-    "special-losses",
     "traced-as-eager",
     "weightless-samples",
     "wrong-temperatures",
