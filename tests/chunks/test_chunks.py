@@ -97,7 +97,7 @@ def test_whole_slices_are_read_once(function):
 def test_memory_holds_a_few_chunks(function):
     """What is made of the chunks on the way counts too: masks, coefficients, surprisals."""
     rows, columns = 20, 10_000
-    stored(function(Source().array((rows,) * 4, (columns,) * 2)))  # loads modules
+    stored(function(Source().array((rows,) * 2, (columns,) * 2)))  # loads modules
     y = function(Source().array((rows,) * 2, (columns,) * 24))
     tracemalloc.start()
     try:
