@@ -13,8 +13,8 @@ def spread(xp: Namespace, x: Array, like: Array) -> Array:
 
     Some of the lengths may not be known yet.
     """
-    x = cut_alike(x, like)
     if is_dask(like) or not all(isinstance(n, int) for n in like.shape):
+        x = cut_alike(x, like)
         return xp.where(xp.ones_like(like, dtype=xp.bool), x, x)
     return cut_alike(xp.broadcast_to(x, like.shape), like)
 

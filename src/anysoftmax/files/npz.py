@@ -19,6 +19,7 @@ from anysoftmax.files.contents import Labels, Logits
 from anysoftmax.files.errors import FileError, FileRequestError
 from anysoftmax.files.formats import Progress
 from anysoftmax.files.operation import Operation
+from anysoftmax.files.stored import write_all
 
 __all__ = ["process", "read_labels", "read_logits"]
 
@@ -196,9 +197,7 @@ def copy(chunks: Iterator[bytes], target: IO[bytes], progress: Progress, total: 
     """Write what is read and tell how much it is."""
     done = 0
     for chunk in chunks:
-        left = memoryview(chunk)
-        while left:  # a disk that is almost full takes a part, and then fails
-            left = left[target.write(left) :]
+        write_all(target, chunk)
         done += len(chunk)
         progress(done, total)
 

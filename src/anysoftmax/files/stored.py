@@ -12,13 +12,13 @@ import math
 from collections.abc import Iterator
 from io import FileIO
 from threading import Lock
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from anysoftmax.files.errors import FileError
 
-__all__ = ["StoredArray"]
+__all__ = ["StoredArray", "write_all"]
 
 
 class StoredArray:
@@ -57,9 +57,7 @@ class StoredArray:
         with self._turn:
             for offset, run in self._runs(index, values):
                 self._stream.seek(offset)
-                done = 0
-                while done < len(run):  # a disk that is almost full takes a part, and then fails
-                    done += self._stream.write(run[done:])
+                write_all(self._stream, run)
 
     def _read_run(self, offset: int, run: memoryview) -> None:
         try:
@@ -91,3 +89,10 @@ class StoredArray:
         for number, place in enumerate(places):
             offset = self._offset + (first + sum(place)) * self.dtype.itemsize
             yield offset, memory[number * length : (number + 1) * length]
+
+
+def write_all(stream: IO[bytes] | FileIO, data: bytes | memoryview) -> None:
+    """Write bytes, of which a disk that is almost full takes a part, and then fails."""
+    left = memoryview(data)
+    while left:
+        left = left[stream.write(left) :]
