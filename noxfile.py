@@ -175,7 +175,7 @@ def gpu(session: nox.Session) -> None:
 
 @nox.session
 def departures(session: nox.Session) -> None:
-    """List anew which laws PyTorch's and JAX's own functions break, in docs/kernels.md."""
+    """List anew which laws PyTorch's and JAX's own functions break, in docs/reference/kernels.md."""
     session.install("-e", f".[{EXTRAS}]", *groups("test", "backends"))
     session.run("python", "tests/kernels/departures.py")
 

@@ -1,4 +1,4 @@
-"""The example of docs/calibration.md draws the pictures that the page shows."""
+"""The example of docs/how-to/calibrate.md draws the pictures that the page shows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_pictures_of_the_page_are_drawn(
     spec.loader.exec_module(example)
     example.main(tmp_path)
 
-    page = DOCS.joinpath("calibration.md").read_text(encoding="utf-8")
+    page = DOCS.joinpath("how-to", "calibrate.md").read_text(encoding="utf-8")
     shown = re.findall(r"^```\{image\} generated/(\S+)$", page, re.MULTILINE)
     assert sorted(shown) == sorted(path.name for path in tmp_path.iterdir())
     for name in shown:

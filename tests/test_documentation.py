@@ -15,7 +15,12 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 DATA = Path(__file__).parent / "data"
 SESSION = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PAGES = [page.name for page in sorted(DOCS.glob("*.md")) if SESSION.search(page.read_text("utf-8"))]
+PAGES = [
+    page.relative_to(DOCS).as_posix()
+    for pattern in ("*.md", "*/*.md")
+    for page in sorted(DOCS.glob(pattern))
+    if SESSION.search(page.read_text("utf-8"))
+]
 
 
 def commands(page: str) -> list[tuple[str, str]]:
@@ -27,7 +32,7 @@ def commands(page: str) -> list[tuple[str, str]]:
 
 
 def test_there_are_sessions() -> None:
-    assert {"calibration.md", "command-line.md", "training.md"} <= set(PAGES)
+    assert {"how-to/calibrate.md", "how-to/command-line.md", "how-to/train.md"} <= set(PAGES)
 
 
 @pytest.mark.parametrize("page", PAGES)

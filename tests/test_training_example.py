@@ -1,4 +1,4 @@
-"""The example of docs/training.md finds the same weights on NumPy, JAX and PyTorch."""
+"""The example of docs/how-to/train.md finds the same weights on NumPy, JAX and PyTorch."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_tolerance_is_less_than_what_rounding_may_do(
 
 
 def test_the_page_states_the_tolerance(example: ModuleType) -> None:
-    page = EXAMPLE.parents[1].joinpath("training.md").read_text(encoding="utf-8")
+    page = EXAMPLE.parents[1].joinpath("how-to", "train.md").read_text(encoding="utf-8")
     assert f"$10^{{{np.log10(STATED):.0f}}}$" in page
     source = EXAMPLE.read_text(encoding="utf-8")
     assert f"range({STEPS})" in source

@@ -1,4 +1,4 @@
-"""Measure everything, store it in docs/performance.json, and write docs/performance.md from it.
+"""Measure everything, store it in docs/performance.json, and write the page Performance from it.
 
 ``nox -s performance`` runs this; ``-- --quick`` measures a few cells, ``-- --page`` none: it writes
 the page of the stored run again.

@@ -1,4 +1,4 @@
-"""Writing docs/performance.md from what is stored; no figure is made here."""
+"""Writing docs/explanation/performance.md from what is stored; no figure is made here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .figures import (
 DOCS = Path(__file__).parents[2] / "docs"
 STORE = DOCS / "performance.json"
 CUDA_STORE = DOCS / "gpu.json"
-PAGE = DOCS / "performance.md"
+PAGE = DOCS / "explanation" / "performance.md"
 TEMPLATE = Path(__file__).with_name("page.md.in")
 
 MEMORY_AND_IMPORT = """\

@@ -1,4 +1,4 @@
-"""Measure all errors again and write them to docs/accuracy.json and docs/accuracy.md.
+"""Measure all errors again; write them to docs/accuracy.json and docs/reference/accuracy.md.
 
 Run it as ``nox -s accuracy`` when a change makes results more accurate, or when a library's own
 exponential has changed; say in the commit why the figures moved. ``-- values`` or ``-- gradients``
@@ -36,7 +36,7 @@ def main() -> None:
     for part in parser.parse_args().parts or MEASURE:
         table[part] = MEASURE[part]()
     STORE.write_text(json.dumps(table, indent=1) + "\n")
-    (DOCS / "accuracy.md").write_text(page(table))
+    (DOCS / "reference" / "accuracy.md").write_text(page(table))
 
 
 def measure_values() -> Figures:

@@ -68,7 +68,7 @@ def test_gradients_are_as_published(name: str, function: str, dtype: str) -> Non
 
 
 def test_the_page_shows_the_figures() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "accuracy.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "accuracy.md").read_text()
     for function in FUNCTIONS:
         assert value_section(function, TABLE["values"]) in page
     for dtype in gradients.FAMILIES:

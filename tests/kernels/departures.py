@@ -1,6 +1,7 @@
 """What PyTorch's and JAX's own functions do otherwise: the laws that the kernel "native" breaks.
 
-Run it (``nox -s departures``) to write them to docs/departures.json and docs/kernels.md.
+Run it (``nox -s departures``) to write them to docs/departures.json and the page
+docs/reference/kernels.md.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def main() -> None:
                 table.setdefault(law.name, {})[name] = found
         print(law.name, table.get(law.name, "holds"), file=sys.stderr)  # noqa: T201
     (DOCS / "departures.json").write_text(json.dumps(table, indent=1) + "\n")
-    (DOCS / "kernels.md").write_text(page(table))
+    (DOCS / "reference" / "kernels.md").write_text(page(table))
 
 
 def page(table: dict[str, dict[str, str]]) -> str:

@@ -1,4 +1,4 @@
-"""Each row of the table in docs/training.md about PyTorch and Optax, as a test.
+"""Each row of the table in docs/how-to/train.md about PyTorch and Optax, as a test.
 
 A test here fails when a peer has mended what the table says of it: then the table must change.
 """
@@ -21,7 +21,7 @@ from torch.nn import functional
 
 import anysoftmax as asm
 
-PAGE = Path(__file__).parents[2] / "docs" / "training.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "train.md"
 INF, NAN = float("inf"), float("nan")
 LOGITS = [[3.2, 1.3, 0.2], [0.1, 2.0, -1.0]]
 WEIGHTS = [1.0, 2.0, 5.0]

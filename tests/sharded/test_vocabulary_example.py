@@ -1,4 +1,4 @@
-"""The example of docs/sharding.md moves what the page says, and finds the right derivatives."""
+"""The example of docs/how-to/shard-classes.md moves what the page says, and finds the right derivatives."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_page_tells_what_is_moved() -> None:
     )
     assert largest == example.TOKENS * example.VOCABULARY // 8
 
-    page = (DOCS / "sharding.md").read_text(encoding="utf-8")
+    page = (DOCS / "how-to" / "shard-classes.md").read_text(encoding="utf-8")
     gathered = example.TOKENS * example.VOCABULARY * 4
     for count in (4 * 13 * example.TOKENS, 4 * of_hidden, gathered):
         assert f"{count:,}".replace(",", " ") in page
