@@ -17,6 +17,7 @@ from anysoftmax.arrays import (
     DType,
     Namespace,
     array_namespace,
+    concrete,
     constant,
     default_float,
     describe,
@@ -229,6 +230,18 @@ def admit_array(x: object, name: str = "logits") -> Array:
     return x
 
 
+def admit_values(array: Array, function: str, name: str) -> Array:
+    """Return a concrete array as one that computes at once, or say that its values are missing."""
+    values = concrete(array)
+    if values is None or smallest(array) is None:
+        raise TypeError(
+            f"{function} looks at numbers, so it needs them: got {name} that are lazy or traced,"
+            f" {describe(array)}; compute them first (dask: .compute()) and call {function} outside"
+            " jit"
+        )
+    return values
+
+
 def read_numbers(x: Any) -> Array:
     """Read a Python number or nested lists of numbers as a NumPy array."""
     import numpy as np
@@ -388,6 +401,9 @@ def admit_temperature(
         )
     slices = tuple(1 if i in axes else size for i, size in enumerate(logits.shape))
     require_broadcast("temperature", t, slices, " (one temperature a slice)")
+    if is_jax(logits):
+        # XLA on the CPU takes a subnormal number for 0 in one loop of a program, and not in another.
+        t = xp.where(xp.abs(t) < float(xp.finfo(dtype).smallest_normal), 0.0, t)
     return t
 
 

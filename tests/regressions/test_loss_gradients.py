@@ -74,3 +74,12 @@ def test_entropy_of_masked_logits(trial: Trial) -> None:
     """huggingface/trl#7252, its review: the entropy was mended, its derivative still NaN."""
     g = trial.gradient("entropy", [0.0, 0.0, -INF], 1.0)
     assert g.tolist() == [0, 0, 0]
+
+
+def test_lone_participant_at_a_subnormal_temperature(trial: Trial) -> None:
+    """Ours: XLA flushed the temperature in one loop of the program only, and divided 0 by 0."""
+    where = np.arange(5) == 4
+    g = trial.call(
+        "cross_entropy_grad", [0.0] * 5, "float32", second=4, temperature=1e-40, where=where
+    )
+    assert g.tolist() == [0] * 5
