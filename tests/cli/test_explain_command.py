@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 
 import pytest
 
@@ -74,7 +76,8 @@ def test_temperatures_at_the_limits(command, temperature):
         (["1", "--temperature", "nan"], "temperature must be 0 or more"),
         (["1", "--temperature", "hot"], "'hot' is not a number"),
         (["1", "--temperature"], "--temperature"),
-        (["1", "--plot"], "no such option"),
+        (["1", "--plot"], "'--plot' requires an argument"),
+        (["1", "--plt", "x.png"], "'--plt' is not a number, and there is no such option"),
     ],
 )
 def test_mistakes(command, arguments, says):
@@ -89,3 +92,79 @@ def test_output_that_takes_no_blocks(real_command):
     assert outcome.out.isascii()
     assert "####" in outcome.out
     assert r"K\xe4tzchen" in outcome.out
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_the_picture(command, tmp_path, options):
+    image = pytest.importorskip("matplotlib.image")
+    explain = ["explain", "3.2", "-1.3", "0.2", "--labels", "Cat,Dog,Bird", *options]
+    outcome = command(*explain, "--plot", "e.PNG")
+    assert (outcome.status, outcome.err) == (0, "")
+    height, width, _ = image.imread(tmp_path / "e.PNG", format="png").shape
+    assert width > 2 * height
+    assert outcome.out == command(*explain).out
+
+
+def test_the_suffix_names_the_format(command, tmp_path):
+    pytest.importorskip("matplotlib")
+    for suffix, start in [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")]:
+        assert command("explain", "1", "2", "--plot", f"e.{suffix}").status == 0
+        assert (tmp_path / f"e.{suffix}").read_bytes().startswith(start)
+
+
+def test_the_picture_is_that_of_the_library(command, tmp_path):
+    image = pytest.importorskip("matplotlib.image")
+    explanation = anysoftmax.explanation.explain([1.0, math.inf], ["a", "b"], temperature=2.0)
+    explanation.plot().savefig("expected.png", dpi=150)
+    command("explain", "1", "inf", "--labels", "a,b", "--temperature", "2", "--plot", "e.png")
+    assert (image.imread("e.png") == image.imread("expected.png")).all()
+
+
+def test_a_picture_is_written_as_other_files_are(command, folder_state, tmp_path):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "e.png").write_bytes(b"precious")
+    (tmp_path / "folder.png").mkdir()
+    before = folder_state()
+    explain = ["explain", "3.2", "-1", "--plot"]
+    command(*explain, "e.png").assert_fails(2, "e.png: exists already", "--overwrite")
+    command(*explain, "folder.png", "--overwrite").assert_fails(2, "folder.png: is a directory")
+    command(*explain, "nowhere/e.png").assert_fails(1, "nowhere/e.png: cannot be written")
+    command(*explain, "e.npy").assert_fails(2, "e.npy: the suffix '.npy' names no format", ".png")
+    command(*explain, "e").assert_fails(2, "e: the suffix '' names no format")
+    command(*explain, "-").assert_fails(2, "-: standard output has the results already")
+    command(*explain, "").assert_fails(2, "the suffix '' names no format")
+    command(*explain, "new.png", "--labels", "Cat").assert_fails(2, "1 labels for 2 scores")
+    assert folder_state() == before
+    assert command(*explain, "e.png", "--overwrite").status == 0
+    assert (tmp_path / "e.png").read_bytes().startswith(b"\x89PNG")
+    assert set(folder_state()) == set(before)
+
+
+def test_letters_that_the_font_lacks_are_told_in_a_line_each(command):
+    pytest.importorskip("matplotlib")
+    outcome = command("explain", "1", "2", "3", "--labels", "猫,猫x,ok", "--plot", "e.png")
+    assert outcome.status == 0
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("anysoftmax: warning: Glyph 29483 ")
+    assert "missing from font" in line
+
+
+def test_without_matplotlib_it_says_what_to_install(real_command, folder_state):
+    hide = (
+        "import sys, importlib.util as u; find = u.find_spec;"
+        "u.find_spec = lambda n, *a: None if n == 'matplotlib' else find(n, *a);"
+        "from anysoftmax.cli import main; sys.exit(main())"
+    )
+    program = [sys.executable, "-c", hide]
+    outcome = real_command("explain", "1", "2", "--plot", "e.png", program=program)
+    outcome.assert_fails(2, "'--plot'", 'pip install "anysoftmax[plot]"')
+    assert real_command("explain", "1", "2", program=program).status == 0
+    assert folder_state() == {}
+
+
+def test_matplotlib_is_loaded_for_a_picture_only():
+    code = (
+        "import sys; from anysoftmax.cli.app import run; run(['explain', '1', '2']);"
+        "sys.exit('matplotlib' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, stdout=-3).returncode == 0

@@ -209,6 +209,7 @@ def test_a_picture_is_written_as_other_files_are(command, digits, folder_state, 
     command(*report, "nowhere/r.png").assert_fails(1, "nowhere/r.png: cannot be written")
     command(*report, "r.npy").assert_fails(2, "r.npy: the suffix '.npy' names no format", ".png")
     command(*report, "r").assert_fails(2, "r: the suffix '' names no format")
+    command(*report, "-").assert_fails(2, "-: standard output has the results already")
     assert folder_state() == before
     assert command(*report, "r.png", "--overwrite").status == 0
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")

@@ -92,13 +92,29 @@ def test_control_characters_do_not_reach_the_terminal():
     [
         ([1.0, math.nan], 1.0, "A score is NaN (not a number), so no share is known."),
         ([math.inf, math.inf, 0.0], 1.0, "Several scores are infinite"),
+        ([math.inf, 1.0], 1.0, "A score is infinite: it takes all, whatever the others"),
+        ([math.inf, 1.0], math.inf, "A score is infinite: it takes all, whatever the others"),
         ([-math.inf, -math.inf], 1.0, "Every score is -inf: there is nothing to share."),
         ([1.0, 2.0], 0.0, "Temperature 0 is the limit in which the largest score takes all."),
+        (
+            [2.0, 2.0, 1.0],
+            0.0,
+            "Temperature 0 is the limit in which the 2 largest scores share all.",
+        ),
         ([1.0, 2.0], math.inf, "Temperature inf is the limit in which all finite scores share"),
     ],
 )
 def test_a_note_explains_what_a_newcomer_would_wonder_about(scores, temperature, says):
     assert says in str(explain(scores, temperature=temperature)).splitlines()[-1]
+
+
+def test_a_zero_has_no_sign():
+    assert "-0" not in str(explain([-0.0, 1.0], temperature=math.inf))
+
+
+def test_a_label_of_a_million_characters_is_cut_in_no_time():
+    text = str(explain([1.0, 2.0], ["a" * 10**6, "e" + "\u0301" * 100]))
+    assert f"   {'a' * 29}...  1\n" in text
 
 
 def test_small_shares_are_not_printed_as_nothing():

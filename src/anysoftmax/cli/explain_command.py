@@ -9,7 +9,8 @@ import typer
 
 from anysoftmax.cli.numbers_as_json import as_json
 from anysoftmax.cli.numerals import number
-from anysoftmax.cli.options import AsJson
+from anysoftmax.cli.options import AsJson, Overwrite
+from anysoftmax.cli.picture import new_picture
 from anysoftmax.cli.streams import standard_output, takes_blocks
 from anysoftmax.explanation import explain as explanation_of
 from anysoftmax.explanation.text import as_text
@@ -17,7 +18,7 @@ from anysoftmax.explanation.text import as_text
 __all__ = ["explain"]
 
 
-def explain(
+def explain(  # noqa: PLR0917 - typer passes options by name
     scores: Annotated[
         list[str], typer.Argument(metavar="SCORES", help="Numbers, one for each class.")
     ],
@@ -28,7 +29,12 @@ def explain(
     temperature: Annotated[
         float, typer.Option(metavar="T", parser=number, help="0 or more.")
     ] = 1.0,
+    plot: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.png", help="Write the three steps as a picture."),
+    ] = None,
     json: AsJson = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Show how softmax turns scores into shares, step by step.
 
@@ -38,6 +44,9 @@ def explain(
         [_score(score) for score in scores], _names(labels), temperature=temperature
     )
     output = standard_output()
+    with new_picture(plot, overwrite=overwrite) as save:
+        if save is not None:
+            save(explanation.plot())
     if json:
         text = as_json(explanation.to_dict())
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
@@ -14,10 +13,10 @@ from anysoftmax.cli.diagram import diagram, legend
 from anysoftmax.cli.numbers_as_json import as_json
 from anysoftmax.cli.numerals import integer, temperature_in
 from anysoftmax.cli.options import AsJson, LabelsFile, LogitsFile, Overwrite
-from anysoftmax.cli.outputs import new_file
-from anysoftmax.cli.picture import draw, format_of, require_format
+from anysoftmax.cli.picture import new_picture
 from anysoftmax.cli.progress import Bar
-from anysoftmax.cli.streams import STANDARD_STREAM, source, standard_output, takes_blocks
+from anysoftmax.cli.report_picture import picture_of
+from anysoftmax.cli.streams import source, standard_output, takes_blocks
 from anysoftmax.files import Samples, read_samples
 
 if TYPE_CHECKING:
@@ -63,11 +62,9 @@ def report(  # noqa: PLR0917 - typer passes options by name
     from anysoftmax.calibration.assessment import Assessment
 
     output = standard_output()
-    if plot not in {None, STANDARD_STREAM}:
-        require_format(Path(plot))
     temperatures = [1.0] if temperature is None else [1.0, temperature_in(temperature)]
     assessments = [Assessment(t, bins) for t in temperatures]
-    with new_file(plot, logits, labels, overwrite=overwrite) as new:
+    with new_picture(plot, logits, labels, overwrite=overwrite) as save:
         with Bar("reading", of_bytes=True) as bar:
             samples = read_samples(source(logits), source(labels), progress=bar)
         try:
@@ -75,8 +72,8 @@ def report(  # noqa: PLR0917 - typer passes options by name
         except ValueError:
             samples.refuse_undefined()  # which can tell where in the file
             raise
-        if plot is not None and new is not None:
-            draw(assessments, new, format_of(Path(plot)))
+        if save is not None:
+            save(picture_of(assessments))
     if json:
         print(as_json(_numbers(assessments)), file=output)
     else:

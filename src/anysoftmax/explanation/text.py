@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from anysoftmax.explanation.contents import STEPS, contents_of
+from anysoftmax.explanation.labels import width
+from anysoftmax.explanation.numerals import as_share
 
 if TYPE_CHECKING:
     from anysoftmax.explanation.record import Explanation
 
 __all__ = ["as_text"]
 
-MOST_ROWS = 20  # more classes than this would scroll the steps out of sight
-ROWS_OF_MANY = 15
-LONGEST_LABEL = 32  # columns
 BAR_COLUMNS = 40  # a share of 1; with label and number it fits 80 columns
 EIGHTHS = " ▏▎▍▌▋▊▉"
+PAD = " " * 3
 
 
 def as_text(explanation: Explanation, *, ascii_only: bool = False) -> str:
@@ -25,106 +26,31 @@ def as_text(explanation: Explanation, *, ascii_only: bool = False) -> str:
     Of more than 20 classes only the 15 largest are listed. With `ascii_only` the bars are drawn
     with ``#``, for a terminal or file that cannot take block characters.
     """
-    count = len(explanation.logits)
-    rows = _rows_to_show(explanation.logits)
-    names = _aligned([_printable(explanation.labels[i]) for i in rows] + ["total"])
-    pad, total_name = " " * 3, names.pop()
-    *logits, peak = _decimals([explanation.logits[i] for i in rows] + [_peak(explanation.logits)])
-    listed = "" if len(rows) == count else f" (the {len(rows)} largest of {count})"
-    temperature = explanation.temperature
+    c = contents_of(explanation)
+    *names, total_name = _aligned([*c.labels, "total"])
 
-    lines = [
-        f"Softmax of {_scores(count)} in three steps, temperature {_decimal(temperature)}",
-        "",
-        f"1. Logits: the scores as they come{listed}",
-    ]
-    lines += [f"{pad}{name}  {logit}" for name, logit in zip(names, logits, strict=True)]
+    lines = [c.title, "", f"1. {STEPS[0]}: {c.given}"]
+    logits = _aligned(c.logits, right=True)
+    lines += [f"{PAD}{name}  {logit}" for name, logit in zip(names, logits, strict=True)]
 
-    divide = "" if temperature == 1 else f"; divide by the temperature, {_decimal(temperature)}"
-    lines += ["", f"2. Exponentials: subtract the largest logit, {peak.strip()}{divide}; take exp"]
-    shifted = _decimals([explanation.shifted[i] for i in rows])
-    *exponentials, total = _aligned(
-        [_share(explanation.exponentials[i]) for i in rows] + [_share(explanation.total)],
-        right=True,
-    )
+    lines += ["", f"2. {STEPS[1]}: {'; '.join([*c.shifting, c.raising])}"]
+    shifted = _aligned(c.shifted, right=True)
+    *exponentials, total = _aligned([*c.exponentials, c.total], right=True)
     lines += [
-        f"{pad}{name}  exp({z}) = {e}"
+        f"{PAD}{name}  exp({z}) = {e}"
         for name, z, e in zip(names, shifted, exponentials, strict=True)
     ]
-    among = "" if len(rows) == count else f"  (all {count})"
-    lines.append(f"{pad}{total_name}  {' ' * (len(shifted[0]) + 5)} = {total}{among}")
+    among = f"  ({c.summed})" if c.summed else ""
+    lines.append(f"{PAD}{total_name}  {' ' * (len(shifted[0]) + 5)} = {total}{among}")
 
-    lines += ["", f"3. Shares: divide by the total, {total.strip()}"]
-    shares = _aligned([_share(explanation.shares[i]) for i in rows], right=True)
-    for i, name, share in zip(rows, names, shares, strict=True):
+    lines += ["", f"3. {STEPS[2]}: {c.dividing}"]
+    shares = _aligned(c.shares, right=True)
+    for i, name, share in zip(c.classes, names, shares, strict=True):
         bar = _bar(explanation.shares[i], ascii_only=ascii_only)
-        lines.append(f"{pad}{name}  {share}  {bar}".rstrip())
-    if len(rows) < count:
-        shown = set(rows)
-        others = math.fsum(p for i, p in enumerate(explanation.shares) if i not in shown)
-        lines.append(f"{pad}the other {count - len(rows)} together: {_share(others)}")
-
-    note = _note(explanation)
-    return "\n".join([*lines, "", note] if note else lines)
-
-
-def _rows_to_show(logits: Sequence[float]) -> list[int]:
-    """Choose every class, in order, or the largest of very many, largest (and NaN) first."""
-    if len(logits) <= MOST_ROWS:
-        return list(range(len(logits)))
-    order = sorted(range(len(logits)), key=lambda i: (not math.isnan(logits[i]), -logits[i]))
-    return order[:ROWS_OF_MANY]
-
-
-def _scores(count: int) -> str:
-    return "1 score" if count == 1 else f"{count} scores"
-
-
-def _peak(logits: Sequence[float]) -> float:
-    return math.nan if any(math.isnan(x) for x in logits) else max(logits)
-
-
-def _note(explanation: Explanation) -> str:
-    """Say why shares are unknown, or what a limit means, where a reader would wonder."""
-    logits = explanation.logits
-    if any(math.isnan(x) for x in logits):
-        return "A score is NaN (not a number), so no share is known."
-    if logits.count(math.inf) > 1:
-        return "Several scores are infinite: how they share is undefined."
-    if max(logits) == -math.inf:
-        return "Every score is -inf: there is nothing to share."
-    if explanation.temperature == 0:
-        return "Temperature 0 is the limit in which the largest score takes all."
-    if explanation.temperature == math.inf:
-        return "Temperature inf is the limit in which all finite scores share alike."
-    return ""
-
-
-def _decimal(value: float) -> str:
-    """Write a number short: 3.2, -1.9, 1e+30, inf."""
-    return f"{value:.6g}"
-
-
-def _decimals(values: Sequence[float]) -> list[str]:
-    """Write a column of numbers with the point below the point."""
-    plain = [v for v in values if _is_plain(v)]
-    places = max((len(_decimal(v).partition(".")[2]) for v in plain), default=0)
-    places = min(places, 4)
-    return _aligned(
-        [f"{v:.{places}f}" if _is_plain(v) else _decimal(v) for v in values], right=True
-    )
-
-
-def _is_plain(value: float) -> bool:
-    """Tell whether a number is readable without an exponent."""
-    return value == 0 or 1e-4 <= abs(value) < 1e6
-
-
-def _share(value: float) -> str:
-    """Write an exponential or a share with three places, a very small one with an exponent."""
-    if value == 0:
-        return "0"
-    return f"{value:.1e}" if value < 0.0005 else f"{value:.3f}"
+        lines.append(f"{PAD}{name}  {share}  {bar}".rstrip())
+    if c.others:
+        lines.append(f"{PAD}{c.others}: {as_share(c.others_share)}")
+    return "\n".join([*lines, "", c.note] if c.note else lines)
 
 
 def _bar(share: float, *, ascii_only: bool) -> str:
@@ -137,28 +63,8 @@ def _bar(share: float, *, ascii_only: bool) -> str:
     return "█" * whole + EIGHTHS[eighth].strip()
 
 
-def _printable(label: str) -> str:
-    """Make a label fit one line: control characters escaped, a very long one cut."""
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in label)
-    if _width(text) <= LONGEST_LABEL:
-        return text
-    while _width(text) > LONGEST_LABEL - 3:
-        text = text[:-1]
-    return text + "..."
-
-
 def _aligned(texts: Sequence[str], *, right: bool = False) -> list[str]:
     """Pad texts with spaces to the width of the widest."""
-    widest = max(_width(text) for text in texts)
-    pads = [" " * (widest - _width(text)) for text in texts]
+    widest = max(map(width, texts))
+    pads = [" " * (widest - width(text)) for text in texts]
     return [p + t if right else t + p for t, p in zip(texts, pads, strict=True)]
-
-
-def _width(text: str) -> int:
-    """Count the columns of a terminal: wide characters take two, combining marks none."""
-    return sum(
-        0
-        if unicodedata.category(c) in {"Mn", "Me", "Cf"}
-        else 1 + (unicodedata.east_asian_width(c) in {"W", "F"})
-        for c in text
-    )
