@@ -1,4 +1,4 @@
-"""Everything a developer or CI runs, one session each; plain ``nox`` is lint and then tests.
+"""Everything a developer or CI runs, one session each; plain ``nox`` is lint, docs and tests.
 
 ``nox -l`` lists the sessions. What stands after ``--`` goes to the session's main command:
 ``nox -s tests -- -k temperature``.
@@ -16,7 +16,7 @@ from nox.command import CommandFailed
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "tests"]
+nox.options.sessions = ["lint", "docs", "tests"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 EXTRAS = "cli,dask,jax,numba,plot,testing,torch"
@@ -34,6 +34,14 @@ GATES = (
     (r"^cross_entropy\.Ratio\..*'float32', (10|1000)\)", "1.25"),
     (r"^calibration\.Ratio\..*'numpy, scikit-learn', \(10000, 100\)\)", "1.25"),
     (r"^overhead\.Ratio\..*'numpy'\)", "1.25"),
+)
+
+# What GitHub reads, and the schema that check-jsonschema has of it.
+SCHEMAS = (
+    ("github-workflows", ".github/workflows/*.yml"),
+    ("github-issue-forms", ".github/ISSUE_TEMPLATE/bug.yml"),
+    ("dependabot", ".github/dependabot.yml"),
+    ("citation-file-format", "CITATION.cff"),
 )
 
 # The tests fail, rather than skip, when one of these is not importable.
@@ -64,10 +72,15 @@ def run_pytest(session: nox.Session, profile: str) -> None:
         "-n",
         "2",
         "--durations=15",
+        "--ignore=tests/site",  # which `docs` runs on the site that it has built
         *session.posargs,
         env={
             "ANYSOFTMAX_REQUIRED_BACKENDS": ",".join(REQUIRED_BACKENDS),
             "HYPOTHESIS_PROFILE": profile,
+            # What JAX has compiled is kept for the next run: it is most of what the laws take.
+            "JAX_COMPILATION_CACHE_DIR": str((session.cache_dir / "jax").resolve()),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
             # One thread a process: two processes with threads of their own fight for the cores.
             "OMP_NUM_THREADS": "1",
         },
@@ -76,12 +89,17 @@ def run_pytest(session: nox.Session, profile: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Format, style, types and the direction of imports."""
+    """Format, style, types, the direction of imports, CI's workflows and the changelog."""
     session.install("-e", ".", *groups("lint", "types"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("mypy")
     session.run("lint-imports")
+    for schema, pattern in SCHEMAS:
+        files = sorted(str(path) for path in Path().glob(pattern))
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
+    session.run("zizmor", "--offline", "--pedantic", "--quiet", ".github")
+    session.run("towncrier", "build", "--draft", "--version", "next", silent=True)
 
 
 @nox.session
@@ -112,6 +130,29 @@ def tests_sharded(session: nox.Session) -> None:
     )
 
 
+@nox.session(name="tests-alone")
+@nox.parametrize("library", ["numpy", "dask", "jax", "numba", "torch"])
+def tests_alone(session: nox.Session, library: str) -> None:
+    """Run the laws where no array library is installed but NumPy and the one that is named."""
+    extras = "testing" if library == "numpy" else f"testing,{library}"
+    pins = [line for line in groups("backends") if line.startswith(library)]
+    session.install("-e", f".[{extras}]", *pins, "pytest>=8.4", "pytest-xdist>=3.6")
+    required = {"numba": "numpy-numba"}.get(library, library)
+    session.run(
+        "pytest",
+        "-n",
+        "2",
+        "tests/laws/test_backends.py",
+        "tests/laws/test_laws.py",
+        *session.posargs,
+        env={
+            "ANYSOFTMAX_REQUIRED_BACKENDS": required,
+            "HYPOTHESIS_PROFILE": os.environ.get("HYPOTHESIS_PROFILE", "ci"),
+            "OMP_NUM_THREADS": "1",
+        },
+    )
+
+
 @nox.session
 def big(session: nox.Session) -> None:
     """Apply softmax to files of 1.5 GB in less than 400 MB of memory; needs 6 GB on the disk."""
@@ -122,9 +163,10 @@ def big(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the site into docs/_build/html; a warning is an error."""
-    session.install("-e", ".[cli,testing]", *groups("docs"))
+    """Build the site into docs/_build/html, a warning is an error; then try it in a browser."""
+    session.install("-e", ".[cli,plot,testing]", *groups("docs"))
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+    session.run("pytest", "tests/site", *session.posargs)
 
 
 @nox.session
@@ -175,21 +217,48 @@ def gpu(session: nox.Session) -> None:
 
 @nox.session
 def departures(session: nox.Session) -> None:
-    """List anew which laws PyTorch's and JAX's own functions break, in docs/reference/kernels.md."""
+    """List anew which laws PyTorch's and JAX's own functions break, for the page Kernels."""
     session.install("-e", f".[{EXTRAS}]", *groups("test", "backends"))
     session.run("python", "tests/kernels/departures.py")
 
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build sdist and wheel, then install the wheel and run it as a user would."""
-    session.install("build")
-    dist = Path(session.create_tmp()) / "dist"
-    shutil.rmtree(dist, ignore_errors=True)
-    session.run("python", "-m", "build", "--outdir", str(dist))
-    (wheel,) = dist.glob("*.whl")
-    session.install("--force-reinstall", f"anysoftmax[cli] @ {wheel.resolve().as_uri()}")
-    session.run("anysoftmax", "explain", "3.2", "1.3", "0.2", "--labels", "Cat,Dog,Bird")
+    """Build sdist and wheel into dist/, look into them, and try the wheel where nothing else is."""
+    session.install(*groups("build"))
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build")  # the wheel from the sdist, as whoever builds it will
+    (sdist,), (wheel,) = Path("dist").glob("*.tar.gz"), Path("dist").glob("*.whl")
+    session.run("twine", "check", "--strict", str(sdist), str(wheel))
+    session.run("check-wheel-contents", str(wheel))
+    session.run("python", "tests/published/listing.py", "dist")
+
+    smoke = Path("tests/published/smoke.py").resolve()
+    oldest = [line.replace(">=", "==") for line in PYPROJECT["project"]["dependencies"]]
+    for extras, pins in (((), ()), ((), oldest), (("cli", "plot", "testing"), ())):
+        # Without pip: what the environment holds is what the wheel has brought.
+        clean = Path(session.create_tmp()) / "clean"
+        session.run("virtualenv", "--quiet", "--clear", "--no-seed", str(clean))
+        python = clean.resolve() / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        wanted = f"anysoftmax[{','.join(extras)}] @ {wheel.resolve().as_uri()}"
+        session.run("python", "-m", "pip", "--python", str(python), "install", "-q", wanted, *pins)
+        with session.chdir(session.create_tmp()):
+            session.run(str(python), "-I", str(smoke), *extras, external=True)
+
+
+@nox.session
+def changelog(session: nox.Session) -> None:
+    """Show the next section of the changelog; ``-- 0.1.0`` writes it, and removes the fragments.
+
+    ``-- check main`` fails if no fragment was added since the branch left main.
+    """
+    session.install(*groups("changelog"))
+    if not session.posargs:
+        session.run("towncrier", "build", "--draft", "--version", "next")
+    elif session.posargs[0] == "check":
+        session.run("towncrier", "check", "--compare-with", *session.posargs[1:])
+    else:
+        session.run("towncrier", "build", "--yes", "--version", *session.posargs)
 
 
 @nox.session

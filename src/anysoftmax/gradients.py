@@ -44,8 +44,8 @@ def softmax_vjp(
     Returns
     -------
     array of the shape of `p`
-        The derivative of :math:`\ell` by the logits, of the library, device and floating dtype of
-        `p`.
+        The derivative of :math:`\ell` by the logits, in the unit of :math:`\ell` per nat, of the
+        library, device and floating dtype of `p`.
 
     Raises
     ------
@@ -65,6 +65,9 @@ def softmax_vjp(
     *Accuracy*, with :math:`u` the unit roundoff: the error is at most 16 u times the sum of the
     absolute terms :math:`p_i p_j g_i` and :math:`p_i p_j g_j`, :math:`j \ne i`, of the `p` given,
     where one is 1 to rounding too.
+
+    *Gradient*: by the automatic differentiation of the array's library where it has one. Together
+    with that of `softmax`, whose results `p` is taken to be one of, it gives second derivatives.
 
     References
     ----------
@@ -108,8 +111,8 @@ def log_softmax_vjp(
     Returns
     -------
     array of the shape of `y`
-        The derivative of :math:`\ell` by the logits, of the library, device and floating dtype of
-        `y`.
+        The derivative of :math:`\ell` by the logits, in the unit of :math:`\ell` per nat, of the
+        library, device and floating dtype of `y`.
 
     Raises
     ------
@@ -129,6 +132,10 @@ def log_softmax_vjp(
     *Accuracy*, with :math:`u` the unit roundoff: the error is at most 16 u times the sum of the
     absolute terms :math:`g_i p_j` and :math:`p_i g_j`, :math:`j \ne i`, of the `y` given. A sure
     winner's :math:`1 - p` is formed as the sum of the others.
+
+    *Gradient*: by the automatic differentiation of the array's library where it has one. Together
+    with that of `log_softmax`, whose results `y` is taken to be one of, it gives second
+    derivatives.
 
     References
     ----------

@@ -106,6 +106,8 @@ def softmax(
     ----------
     .. [1] P. Blanchard, D. J. Higham, N. J. Higham, "Accurately computing the log-sum-exp and
        softmax functions", IMA J. Numer. Anal. 41 (2021). https://doi.org/10.1093/imanum/draa038
+    .. [2] G. Hinton, O. Vinyals, J. Dean, "Distilling the knowledge in a neural network" (2015),
+       on the temperature. https://arxiv.org/abs/1503.02531
 
     Examples
     --------

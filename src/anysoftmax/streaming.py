@@ -56,18 +56,18 @@ class LogSumExp:
     -----
     *Special values* are those of `logsumexp` of all blocks together.
 
-    *Gradient*: that of `logsumexp`, of every order, by logits and weights; except that it is 0 by
-    the weights of a block that has none above 0 for a slice, and by the logits of a slice that
-    contains +inf.
-
-    *Threads*: an object is for one thread at a time. Give each its own, and merge them.
-
     *Accuracy*: that of `logsumexp`, 4 ulp of ``max(abs(y), abs(m))``, however the logits are cut
     into blocks, in whatever order they come and are merged, and however many they are: what
     rounding takes from the rest is kept beside it.
 
+    *Gradient*: that of `logsumexp`, of every order, by logits and weights; except that it is 0 by
+    the weights of a block that has none above 0 for a slice, and by the logits of a slice that
+    contains +inf.
+
     *Empty blocks* count as nothing. They tell the library, the dtype and the number of slices,
     which ``lax.scan`` needs to know of its first state.
+
+    *Threads*: an object is for one thread at a time. Give each its own, and merge them.
 
     References
     ----------
@@ -111,12 +111,18 @@ class LogSumExp:
 
     @property
     def peak(self) -> Array | None:
-        """The largest logit of each slice so far, with the logarithm of its weight."""
+        r"""The largest :math:`x_j + \log w_j` of each slice so far, in nats.
+
+        -inf if nothing has taken part, None before the first block.
+        """
         return None if self._summary is None else self._summary.peak
 
     @property
     def rest(self) -> Array | None:
-        """What the other logits of each slice add, relative to the peak's exponential."""
+        """What the other logits of each slice add, relative to the peak's exponential.
+
+        -1 if nothing has taken part, None before the first block.
+        """
         return None if self._summary is None else self._summary.rest
 
     def update(self, block: Any, /, *, weights: Any = None, where: Any = None) -> Self:

@@ -70,6 +70,10 @@ def workers(n: int) -> Iterator[None]:
     ValueError
         `n` is less than 1.
 
+    See Also
+    --------
+    anysoftmax.kernels.use : Who computes.
+
     Notes
     -----
     It holds for the calls inside the ``with`` statement, in this thread and in asyncio tasks

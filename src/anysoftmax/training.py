@@ -32,14 +32,19 @@ def cross_entropy(
     r"""Tell how surprised a classifier is by the right classes: the loss it is trained with.
 
     For a *slice*, the logits along `axis` that take part, with :math:`p = \mathrm{softmax}(x / T)`
-    over its :math:`n` classes, a label :math:`t` or probabilities :math:`q`, class weights
-    :math:`c`, a sample weight :math:`s` and the label smoothing :math:`\varepsilon`,
+    over its :math:`n` classes, class weights :math:`c`, a sample weight :math:`s` and the label
+    smoothing :math:`\varepsilon`, the loss of a label :math:`t` is
 
     .. math::
 
-        \ell &= s \Bigl( (1 - \varepsilon)\, c_t L_t
-            + \frac{\varepsilon}{n} \sum_i c_i L_i \Bigr), \qquad L_i = -\log p_i, \\
-        \ell &= s \Bigl( (1 - \varepsilon) \sum_i c_i q_i L_i
+        \ell = s \Bigl( (1 - \varepsilon)\, c_t L_t
+            + \frac{\varepsilon}{n} \sum_i c_i L_i \Bigr), \qquad L_i = -\log p_i,
+
+    and that of probabilities :math:`q`
+
+    .. math::
+
+        \ell = s \Bigl( (1 - \varepsilon) \sum_i c_i q_i L_i
             + \frac{\varepsilon}{n} \sum_i c_i L_i \Bigr).
 
     ``"none"`` returns :math:`\ell` for each slice, ``"sum"`` the sum :math:`\sum \ell`, ``"mean"``
@@ -189,7 +194,8 @@ def cross_entropy_grad(
     Returns
     -------
     array of the shape of `logits`
-        Of the library, device and floating dtype of `logits`.
+        Nats of loss per nat of a logit, so without dimension; of the library, device and floating
+        dtype of `logits`.
 
     Raises
     ------
@@ -211,6 +217,9 @@ def cross_entropy_grad(
     *Accuracy*, with :math:`u` the unit roundoff: the error is at most :math:`(16 + m - x_i)\,u`
     times the sum of the absolute terms :math:`k_j p_i` and :math:`k_i p_j`, :math:`j \ne i`, for
     :math:`T \ne 1` :math:`(16 + 2 (m - x_i) / T)\,u`.
+
+    *Gradient*: the second derivatives of the loss, by the automatic differentiation of the array's
+    library where it has one.
 
     References
     ----------

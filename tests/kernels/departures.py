@@ -17,6 +17,7 @@ from typing import Any
 
 import anysoftmax
 from anysoftmax import KernelError, kernels
+from anysoftmax.kernels.table import TABLE
 from anysoftmax.testing import LAWS, Backend, Law
 from anysoftmax.testing.backends.jax_backends import JaxBackend
 from anysoftmax.testing.backends.torch_backends import TorchBackend
@@ -120,7 +121,26 @@ def page(table: dict[str, dict[str, str]]) -> str:
         for name, found in table.items()
     ]
     text = PAGE.read_text().replace("@DEPARTURES@", "\n".join(rows))
+    text = text.replace("@KERNELS@", "\n".join(kernel_rows()))
     return text.replace("@VERSIONS@", f"PyTorch {version('torch')} and JAX {version('jax')}")
+
+
+def kernel_rows() -> list[str]:
+    """Return a row of the page for each function: what it computes, of which arrays."""
+    functions: dict[tuple[str, str, str, int | None], list[str]] = {}
+    for k in TABLE:
+        functions.setdefault((k.name, k.library, k.needs, k.automatic_from), []).append(k.operation)
+    return [
+        f'| `"{name}"` | {library} | {", ".join(f"`{each}`" for each in operations)}'
+        f" | `anysoftmax[{needs}]` | {_automatic_from(first)} |"
+        for (name, library, needs, first), operations in functions.items()
+    ]
+
+
+def _automatic_from(first: int | None) -> str:
+    if first is None:
+        return "never"
+    return f"from {first} logits on" if first else "always"
 
 
 if __name__ == "__main__":

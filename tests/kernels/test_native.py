@@ -11,6 +11,7 @@ import torch
 
 import anysoftmax as asm
 from anysoftmax import KernelError
+from anysoftmax.kernels import table
 from anysoftmax.testing import LAWS
 
 TABLE = json.loads((departures.DOCS / "departures.json").read_text())
@@ -21,6 +22,15 @@ QUICK = ["special-values", "saturated-winner", "sixteen-bit-sums", "million-clas
 
 def test_the_page_shows_the_departures() -> None:
     assert (departures.DOCS / "reference" / "kernels.md").read_text() == departures.page(TABLE)
+
+
+def test_the_page_shows_every_kernel() -> None:
+    shown = set()
+    for line in departures.kernel_rows():
+        _, name, library, operations, *_ = (cell.strip() for cell in line.split("|"))
+        names = operations.replace("`", "").split(", ")
+        shown |= {(name.strip('`"'), library, operation) for operation in names}
+    assert shown == {(row.name, row.library, row.operation) for row in table.TABLE}
 
 
 @pytest.mark.parametrize("backend", departures.NATIVE.values(), ids=departures.NATIVE)

@@ -1,4 +1,4 @@
-"""The example of docs/how-to/shard-classes.md moves what the page says, and finds the right derivatives."""
+"""The example of docs/how-to/shard-classes.md moves what it says, with the right derivatives."""
 
 from __future__ import annotations
 

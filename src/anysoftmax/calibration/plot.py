@@ -48,6 +48,11 @@ def plot_reliability(reliability: Reliability, /, *, ax: Axes | None = None) -> 
         If the bins are class-wise: a diagram shows one statement a sample. To see a class k, pass
         two classes, it and the rest: ``stack([1 - p_k, p_k])``.
 
+    See Also
+    --------
+    reliability : What puts samples into bins.
+    calibration_error : The number in the title.
+
     References
     ----------
     .. [1] A. Niculescu-Mizil and R. Caruana, "Predicting good probabilities with supervised
@@ -55,9 +60,10 @@ def plot_reliability(reliability: Reliability, /, *, ax: Axes | None = None) -> 
 
     Examples
     --------
+    >>> from matplotlib.figure import Figure
     >>> from anysoftmax.calibration import plot_reliability, reliability
     >>> bins = reliability([[0.75, 0.25], [0.0, 1.0]], [0, 1])
-    >>> plot_reliability(bins).get_title()  # doctest: +SKIP
+    >>> plot_reliability(bins, ax=Figure().subplots()).get_title()
     'ECE 0.125, 2 samples'
     """
     if not isinstance(reliability, Reliability):

@@ -96,17 +96,17 @@ class Reliability:
 
     @property
     def weights(self) -> Array:
-        """What the samples in each bin weigh together."""
+        """What the samples in each bin weigh together; `counts` without sample weights."""
         return array_namespace(self._sums).asarray(self._sums[..., 0], copy=True)
 
     @property
     def confidence(self) -> Array:
-        """The mean confidence in each bin."""
+        """The mean confidence :math:`c_b` in each bin, from 0 to 1; 0 in an empty bin."""
         return self._mean(1)
 
     @property
     def accuracy(self) -> Array:
-        """The part of each bin that is right."""
+        """The part :math:`a_b` of each bin that is right, from 0 to 1; 0 in an empty bin."""
         return self._mean(2)
 
     def error(self, *, norm: str = "l1") -> Array:
@@ -317,8 +317,8 @@ def reliability(
     Parameters
     ----------
     probs : array of shape (..., n, ...), or nested lists of numbers
-        Probabilities of the n classes from 0 to 1, of any array library; those of a sample sum to
-        1 within 0.001 (bfloat16: 0.0078).
+        Probabilities of the n classes, without dimension, from 0 to 1, of any array library; those
+        of a sample sum to 1 within 0.001 (bfloat16: 0.0078).
     labels : array of integers
         The right classes, from 0 to n - 1, of the shape of `probs` without `axis`.
     n_bins : int, default 15

@@ -38,7 +38,7 @@ class TemperatureScaler:
     inverse_temperature_ : array
         :math:`1 / T`.
     fit_ : TemperatureFit
-        All that `fit_temperature` has found, `status` among it.
+        All that `fit_temperature` has found, `TemperatureFit.status` among it.
     n_features_in_ : int
         The number of classes.
 
@@ -91,6 +91,13 @@ class TemperatureScaler:
         ------
         TypeError, IndexError, ValueError
             As for `fit_temperature`.
+
+        Examples
+        --------
+        >>> from anysoftmax.calibration import TemperatureScaler
+        >>> scaler = TemperatureScaler().fit([[1.0, 0.0]] * 3, [0, 0, 1])
+        >>> scaler.fit_.status, scaler.temperature_.round(3)
+        ('converged', np.float64(1.443))
         """
         if y is None:
             raise ValueError(
@@ -129,7 +136,16 @@ class TemperatureScaler:
             If ``fit`` has not been called: a ValueError and an AttributeError, scikit-learn's own
             where it is loaded.
         ValueError
-            If there are fewer or more classes; and as for `softmax`.
+            If there are fewer or more classes; and as for `anysoftmax.softmax`.
+        TypeError
+            As for `anysoftmax.softmax`.
+
+        Examples
+        --------
+        >>> from anysoftmax.calibration import TemperatureScaler
+        >>> scaler = TemperatureScaler().fit([[1.0, 0.0]] * 3, [0, 0, 1])
+        >>> scaler.transform([[1.0, 0.0]]).round(3)
+        array([[0.667, 0.333]])
         """
         if not self.__sklearn_is_fitted__():
             raise _not_fitted()(
@@ -146,15 +162,80 @@ class TemperatureScaler:
         return softmax(logits, axis=self.axis, temperature=self.temperature_)
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:  # noqa: N803
-        """Fit, and return the probabilities of the same logits: ``fit(X, y).transform(X)``."""
+        """Fit, and return the probabilities of the same logits: ``fit(X, y).transform(X)``.
+
+        Parameters
+        ----------
+        X : array
+            Logits, as for `fit`.
+        y : array of integers
+            The right classes, as for `fit`; needed, though not by scikit-learn's signature.
+        sample_weight : array, optional
+            As for `fit`.
+
+        Returns
+        -------
+        array
+            Probabilities, as of `transform`.
+
+        Raises
+        ------
+        TypeError, IndexError, ValueError
+            As for `fit`; ValueError if there is no `y`.
+
+        Examples
+        --------
+        >>> from anysoftmax.calibration import TemperatureScaler
+        >>> TemperatureScaler().fit_transform([[1.0, 0.0]] * 3, [0, 0, 1])[0].round(3)
+        array([0.667, 0.333])
+        """
         return self.fit(X, y, sample_weight).transform(X)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002, FBT001, FBT002
-        """Return the parameters by name; `deep` changes nothing, for nothing is nested."""
+        """Return the parameters by name, as scikit-learn asks for them.
+
+        Parameters
+        ----------
+        deep : bool, default True
+            Changes nothing, for nothing is nested.
+
+        Returns
+        -------
+        dict
+            ``{"axis": axis}``.
+
+        Examples
+        --------
+        >>> from anysoftmax.calibration import TemperatureScaler
+        >>> TemperatureScaler(axis=1).get_params()
+        {'axis': 1}
+        """
         return {"axis": self.axis}
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters by name and return the estimator."""
+        """Set parameters by name and return the estimator, as scikit-learn asks for it.
+
+        Parameters
+        ----------
+        **params : int
+            ``axis`` alone.
+
+        Returns
+        -------
+        TemperatureScaler
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+
+        Examples
+        --------
+        >>> from anysoftmax.calibration import TemperatureScaler
+        >>> TemperatureScaler().set_params(axis=1)
+        TemperatureScaler(axis=1)
+        """
         for name, value in params.items():
             if name not in self.get_params():
                 raise ValueError(f"TemperatureScaler has no parameter {name!r}, only 'axis'")

@@ -80,6 +80,9 @@ def calibration_error(
     -----
     *Special values*: where traced or lazy samples break a rule, or weigh nothing, the error is NaN.
 
+    *Accuracy*: within 1e-15 of the exact error in float64, and 1e-6 in float32, for the samples
+    that the tests draw; sums are kept in float64 where the library has it.
+
     *Gradient*: none, as of `reliability`.
 
     References
@@ -155,11 +158,14 @@ def brier_score(probs: Any, labels: Any, /, *, axis: int = -1, sample_weights: A
     See Also
     --------
     calibration_error : Whether confidences are right, whatever they are good for.
-    cross_entropy : The other usual proper score.
+    anysoftmax.cross_entropy : The other usual proper score.
 
     Notes
     -----
     *Special values*: where traced or lazy samples break a rule, or weigh nothing, the score is NaN.
+
+    *Accuracy*: the relative error is at most 2e-15 in float64, and 2e-6 in float32, for the samples
+    that the tests draw. The score of a sure winner keeps its digits.
 
     *Gradient*: :math:`\partial B / \partial p_{si} = 2 w_s (p_{si} - [t_s = i]) / \sum_s w_s`, by
     the automatic differentiation of the array's library.

@@ -34,7 +34,18 @@ class TemperatureFit(NamedTuple):
     iterations : array of an integer dtype
         How often the likelihood's derivative was taken, of a part of the samples included.
     status_code : array of an integer dtype
-        The number of `status`, for code under ``jax.jit``: 0 to 3, in the order below.
+        The number of `status`, for code under ``jax.jit``: 0 to 3, in the order there.
+
+    See Also
+    --------
+    fit_temperature : What makes one.
+
+    Examples
+    --------
+    >>> from anysoftmax.calibration import fit_temperature
+    >>> fit = fit_temperature([[2.0, 0.0], [0.0, 1.0]], [0, 1])
+    >>> fit.status, float(fit.temperature)
+    ('separable', 0.0)
     """
 
     temperature: Array
@@ -101,19 +112,19 @@ def fit_temperature(
     Returns
     -------
     TemperatureFit
-        `temperature`, `inverse_temperature`, `nll_before`, `nll_after`, `iterations` and `status`,
-        as arrays of the library and on the device of `logits`. 16-bit logits have a temperature in
-        float32.
+        ``temperature``, ``inverse_temperature``, ``nll_before``, ``nll_after``, ``iterations`` and
+        ``status``, as arrays of the library and on the device of `logits`. 16-bit logits have a
+        temperature in float32.
 
     Raises
     ------
     TypeError
-        If labels are not integers, or as for `softmax`.
+        If labels are not integers, or as for `anysoftmax.softmax`.
     IndexError
         If a label of a sample that counts is no class.
     ValueError
         If shapes don't match, there is one class only or no sample, all weights are 0, no label is
-        possible, or logits are NaN; and as for `softmax`.
+        possible, or logits are NaN; and as for `anysoftmax.softmax`.
 
     See Also
     --------

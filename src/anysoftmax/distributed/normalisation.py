@@ -73,8 +73,10 @@ def softmax(
 
     Notes
     -----
-    *Special values* and *accuracy* are those of `anysoftmax.softmax`; with more than eight devices,
-    :math:`d`, sums may be off by :math:`(d / 8 - 1)\,u` more.
+    *Special values* are those of `anysoftmax.softmax`.
+
+    *Accuracy*: that of `anysoftmax.softmax`; with more than eight devices, :math:`d`, sums may be
+    off by :math:`(d / 8 - 1)\,u` more.
 
     *Gradient*: by JAX's automatic differentiation, of every order, forwards and backwards; across
     the devices it takes all-reduces, too. Differentiate a function that calls ``jax.shard_map``, or
@@ -171,7 +173,11 @@ def log_softmax(
 
     Notes
     -----
-    *Gradient* and *accuracy*: as for `softmax`.
+    *Special values* are those of `anysoftmax.log_softmax`.
+
+    *Accuracy*: that of `anysoftmax.log_softmax`, with the share of many devices as for `softmax`.
+
+    *Gradient*: as for `softmax`.
 
     *Data moved*: for each slice the largest logit, the sum of the other exponentials, and the
     number of winners.
@@ -262,7 +268,11 @@ def logsumexp(
 
     Notes
     -----
-    *Gradient* and *accuracy*: as for `softmax`.
+    *Special values* are those of `anysoftmax.logsumexp`.
+
+    *Accuracy*: that of `anysoftmax.logsumexp`, with the share of many devices as for `softmax`.
+
+    *Gradient*: as for `softmax`.
 
     *Data moved*: as for `log_softmax`; with weights, the heaviest term in three steps, of two
     or four numbers each, and the two sums.

@@ -86,7 +86,9 @@ def cross_entropy(
     *Special values*: as for `anysoftmax.cross_entropy`; traced labels that are no class of any
     device give NaN.
 
-    *Gradient* and *accuracy*: as for `softmax`. Each device gets the derivatives by its own logits.
+    *Accuracy*: that of `anysoftmax.cross_entropy`, with the share of many devices as for `softmax`.
+
+    *Gradient*: as for `softmax`. Each device gets the derivatives by its own logits.
 
     *Data moved*: for each slice the largest logit, the sum of the other exponentials, the number of
     winners and the logit of the label, whatever the number of classes. With options, or of

@@ -1,6 +1,7 @@
 """Other ways to compute the same functions, for speed: compiled kernels, the libraries' own.
 
-`use` chooses among them; the README of this folder says what a kernel must prove.
+`use` chooses among them. A kernel that is chosen by itself has kept every law of
+`anysoftmax.testing`, as the reference has.
 """
 
 from __future__ import annotations
@@ -42,11 +43,15 @@ def use(name: str) -> Iterator[None]:
     ValueError
         The name is none of these.
 
+    See Also
+    --------
+    anysoftmax.workers : How many threads share the work on large NumPy arrays.
+
     Notes
     -----
-    A call whose arguments the kernel asked for by name is not able to take raises `KernelError`:
-    there is no silent fall-back. Only inside ``torch.compile`` it is always the reference, of which
-    the compiler makes a program.
+    A call whose arguments the kernel asked for by name is not able to take raises
+    `anysoftmax.KernelError`: there is no silent fall-back. Only inside ``torch.compile`` it is
+    always the reference, of which the compiler makes a program.
 
     It holds in this thread and in asyncio tasks started inside; the innermost one counts. Outside
     of any `use` the environment variable ``ANYSOFTMAX_KERNEL`` counts, as it was when anysoftmax

@@ -15,10 +15,10 @@ an array library of your own, describe it as a `Backend` and run every law that 
 
 from __future__ import annotations
 
-from anysoftmax.testing import backends, bounds, laws, oracle, strategies
-from anysoftmax.testing.backends import BACKENDS, Backend
-from anysoftmax.testing.formats import FORMATS, Format
-from anysoftmax.testing.laws import LAWS, Law
+from anysoftmax.testing import backends, bounds, formats, laws, oracle, strategies
+from anysoftmax.testing.backends import Backend
+from anysoftmax.testing.formats import Format
+from anysoftmax.testing.laws import Law
 from anysoftmax.testing.laziness import LazinessGuard
 
 __all__ = [
@@ -35,3 +35,13 @@ __all__ = [
     "oracle",
     "strategies",
 ]
+
+#: The array libraries that the laws are run on, and ways to run them: each backend by its name.
+#: See :doc:`/reference/backends`.
+BACKENDS = backends.BACKENDS
+
+#: Every law, in the order in which they are run. See :doc:`/reference/backends`.
+LAWS = laws.LAWS
+
+#: The floating-point formats that results are rounded to, by name.
+FORMATS = formats.FORMATS

@@ -73,6 +73,28 @@ class Backend(ABC):
         Whether every new shape, dtype and option costs a compilation.
     cost : int
         By how much fewer examples it is given than NumPy.
+
+    Examples
+    --------
+    A library whose arrays NumPy can read and make needs no more than this:
+
+    >>> import numpy as np
+    >>> from anysoftmax.testing import Backend, laws
+    >>> class Mine(Backend):
+    ...     name, library = "mine", "numpy"
+    ...
+    ...     def array(self, values, *, dtype=None, layout="C"):
+    ...         return np.asarray(values, dtype=dtype)
+    ...
+    ...     def to_numpy(self, array):
+    ...         return np.asarray(array)
+    ...
+    ...     def dtype(self, name):
+    ...         return np.dtype(name)
+    ...
+    ...     def owns(self, array):
+    ...         return isinstance(array, (np.ndarray, np.generic))
+    >>> laws.get("saturated-winner").check(Mine())
     """
 
     name: ClassVar[str]

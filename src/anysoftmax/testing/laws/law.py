@@ -58,6 +58,13 @@ class Law:
         Raises `AssertionError` if the law is broken.
     applies : callable
         Tells for which backends the law has a meaning.
+
+    Examples
+    --------
+    >>> from anysoftmax.testing import LAWS, Law
+    >>> law = LAWS[0]
+    >>> isinstance(law, Law), law.name, law.fault
+    (True, 'simplex', 'the probabilities of a slice do not sum to 1')
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Exact cross-entropy with every option, and its exact derivatives.
 
 For one slice, with L_i = -log p_i, P the classes that take part (left in by the mask, and not
--inf), n their number, e the label smoothing, c the class weights and s the sample's weight,
+-inf), n their number, e the label smoothing, c the class weights and s the sample's weight::
 
     labels t           l = s [(1 - e) c_t L_t  +  e / n sum_{i in P} c_i L_i]
     probabilities q    l = s [sum_i (1 - e) c_i q_i L_i  +  e / n sum_{i in P} c_i L_i]

@@ -1,7 +1,7 @@
 """Exact entropy and Kullback-Leibler divergence, and their exact derivatives.
 
 For one slice, with p and q the probabilities, L^p_i = -log p_i, D_i = log p_i - log q_i and z the
-logits, shifted and divided by the temperature,
+logits, shifted and divided by the temperature::
 
     entropy       H = sum_i p_i L^p_i
                   dx_i = 1 / T * sum_{j != i} p_i p_j (L^p_i - L^p_j)

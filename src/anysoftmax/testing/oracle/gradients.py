@@ -1,6 +1,6 @@
 """Exact derivatives, each with the size of the terms that it is a sum of.
 
-For one slice, with p the probabilities, z = (x - m) / T and g the cotangent of the result,
+For one slice, with p the probabilities, z = (x - m) / T and g the cotangent of the result::
 
     softmax       dx_i = p_i / T * sum_{j != i} p_j (g_i - g_j)
                   dT   = -1 / T * sum_{i, j} g_i p_i p_j (z_i - z_j)

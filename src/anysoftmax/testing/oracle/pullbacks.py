@@ -1,6 +1,6 @@
 """Exact pull-backs of softmax and log-softmax, from the outputs that they are given.
 
-With p or y the output, g its cotangent and, for log-softmax, p = exp(y),
+With p or y the output, g its cotangent and, for log-softmax, p = exp(y)::
 
     softmax       dx_i = p_i / T * sum_{j != i} p_j (g_i - g_j)
     log-softmax   dx_i = 1 / T * sum_{j != i} (g_i p_j - p_i g_j)
