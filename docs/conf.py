@@ -24,6 +24,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "mathml",
     "examples",
+    "changes",
     "tables",
 ]
 exclude_patterns = ["_build", "_extensions", "_templates", "generated"]

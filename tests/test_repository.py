@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import anysoftmax
+from anysoftmax import calibration, distributed, files, testing
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -27,9 +28,39 @@ def test_the_citation_names_the_version() -> None:
     assert version == anysoftmax.__version__
 
 
-def test_the_changelog_has_a_place_for_the_next_change() -> None:
-    headings = re.findall(r"^## \[(.+?)\]", read("CHANGELOG.md"), flags=re.MULTILINE)
-    assert headings[0] == "Unreleased"
+def test_the_changelog_has_a_place_for_the_next_release() -> None:
+    before, mark, after = read("CHANGELOG.md").partition("<!-- towncrier release notes start -->\n")
+    assert mark
+    assert "\n## " not in before
+    released = re.findall(r"^## \[(.+?)\]", after, flags=re.MULTILINE)
+    assert len(released) == len(set(released))
+
+
+def test_the_fragments_of_the_changelog_are_lines_of_it() -> None:
+    kinds = "|".join(PYPROJECT["tool"]["towncrier"]["fragment"])
+    name = re.compile(rf"(\d+|\+[a-z0-9-]+)\.({kinds})\.md")
+    fragments = {path.name: path.read_text("utf-8") for path in (ROOT / "changelog.d").iterdir()}
+    del fragments["README.md"]
+    assert [fragment for fragment in fragments if not name.fullmatch(fragment)] == []
+    # Towncrier adds the bullet. It takes an empty file, too, and writes an empty line.
+    assert [name for name, text in fragments.items() if not re.match(r"[^\s#*-]", text)] == []
+
+
+def test_the_address_of_the_repository_is_the_same_everywhere() -> None:
+    urls = PYPROJECT["project"].get("urls", {})
+    (links,) = PYPROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]
+    cited = re.findall(r"^repository-code: \"?(\S+?)\"?$", read("CITATION.cff"), re.MULTILINE)
+    on_pypi = re.findall(r"https://.+?(?=/blob/)", links["replacement"])
+    assert [urls["Repository"]] * 2 == cited + on_pypi if urls else cited + on_pypi == []
+
+
+def test_ci_runs_every_python_that_is_promised() -> None:
+    promised = re.findall(r"Python :: (3\.\d+)", "\n".join(PYPROJECT["project"]["classifiers"]))
+    for workflow in ("tests", "wheels"):
+        (matrix,) = re.findall(
+            r"^ +python: \[(.+)\]$", read(f".github/workflows/{workflow}.yml"), re.MULTILINE
+        )
+        assert matrix.replace('"', "").split(", ") == promised
 
 
 def test_users_install_two_packages() -> None:
@@ -53,10 +84,17 @@ def test_file_names_say_what_is_in_the_file(folder: str) -> None:
 
 
 def test_the_reference_has_every_public_name() -> None:
-    documented = re.findall(r"^\.\. auto\w+:: ([\w.]+)$", read("docs/reference.md"), re.MULTILINE)
-    names = {name.removeprefix("anysoftmax.") for name in documented}
-    distributed = {f"distributed.{name}" for name in anysoftmax.distributed.__all__}
-    assert names >= {*anysoftmax.__all__, *anysoftmax.calibration.__all__, *distributed}
+    module, documented = "", set()
+    for line in read("docs/reference/index.md").splitlines():
+        if found := re.fullmatch(r"\.\. (?:auto|current)module:: ([\w.]+)", line):
+            module = found[1]
+            documented.add(module)
+        elif found := re.fullmatch(r" {3}~?(\w[\w.]+)", line):
+            documented.add(f"{module}.{found[1]}")
+    modules = (anysoftmax, calibration, distributed, files, testing)
+    public = {f"{one.__name__}.{name}" for one in modules for name in one.__all__}
+    others = {"kernels.use", "explanation.Explanation", "pitfalls.Finding"}
+    assert documented >= public | {f"anysoftmax.{name}" for name in others}
 
 
 ONE_OF_EACH = """
