@@ -12,7 +12,7 @@ from sphinx.errors import ExtensionError
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-EXAMPLES = ("calibrate", "zarr_and_xarray")
+EXAMPLES = ("calibrate", "three_steps", "zarr_and_xarray")
 
 
 def run(app: Sphinx) -> None:
