@@ -72,7 +72,6 @@ def run_pytest(session: nox.Session, profile: str) -> None:
         "-n",
         "2",
         "--durations=15",
-        "--ignore=tests/site",  # which `docs` runs on the site that it has built
         *session.posargs,
         env={
             "ANYSOFTMAX_REQUIRED_BACKENDS": ",".join(REQUIRED_BACKENDS),
