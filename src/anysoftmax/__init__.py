@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from anysoftmax.divergence import entropy, kl_divergence
     from anysoftmax.explanation import explain
     from anysoftmax.gradients import log_softmax_vjp, softmax_vjp
+    from anysoftmax.pitfalls import check_logits
     from anysoftmax.streaming import LogSumExp
     from anysoftmax.training import cross_entropy, cross_entropy_grad
 
@@ -35,6 +36,7 @@ __all__ = [
     "KernelError",
     "LogSumExp",
     "calibration",
+    "check_logits",
     "cross_entropy",
     "cross_entropy_grad",
     "distributed",
@@ -54,6 +56,7 @@ __all__ = [
 # Where to find what is loaded for those only who ask for it, so that importing stays cheap.
 _LATER = {
     "LogSumExp": "streaming",
+    "check_logits": "pitfalls",
     "cross_entropy": "training",
     "cross_entropy_grad": "training",
     "entropy": "divergence",

@@ -32,6 +32,7 @@ from anysoftmax.arrays import (
     library_name,
     narrow,
     overflow_threshold,
+    quiet,
     smallest,
 )
 from anysoftmax.devices import CutAxes, is_bound, is_shared
@@ -233,7 +234,10 @@ def admit_array(x: object, name: str = "logits") -> Array:
 def admit_values(array: Array, function: str, name: str) -> Array:
     """Return a concrete array as one that computes at once, or say that its values are missing."""
     values = concrete(array)
-    if values is None or smallest(array) is None:
+    if values is not None:
+        with quiet(array_namespace(values)):  # of NaN in bfloat16
+            values = None if smallest(values) is None else values
+    if values is None:
         raise TypeError(
             f"{function} looks at numbers, so it needs them: got {name} that are lazy or traced,"
             f" {describe(array)}; compute them first (dask: .compute()) and call {function} outside"
@@ -402,7 +406,7 @@ def admit_temperature(
     slices = tuple(1 if i in axes else size for i, size in enumerate(logits.shape))
     require_broadcast("temperature", t, slices, " (one temperature a slice)")
     if is_jax(logits):
-        # XLA on the CPU takes a subnormal number for 0 in one loop of a program, and not in another.
+        # XLA on the CPU takes a subnormal number for 0 in one loop of a program, not in another.
         t = xp.where(xp.abs(t) < float(xp.finfo(dtype).smallest_normal), 0.0, t)
     return t
 

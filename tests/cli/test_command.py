@@ -19,7 +19,7 @@ def test_version(command):
     assert (outcome.status, outcome.out) == (0, f"anysoftmax {version('anysoftmax')}\n")
 
 
-@pytest.mark.parametrize("name", [None, "explain", "apply", "fit-temperature", "report"])
+@pytest.mark.parametrize("name", [None, "explain", "apply", "check", "fit-temperature", "report"])
 def test_help_goes_to_standard_output(command, name):
     outcome = command(*[name] if name else [], "--help")
     assert (outcome.status, outcome.err) == (0, "")
@@ -32,7 +32,6 @@ def test_help_goes_to_standard_output(command, name):
         ([], "Missing command"),
         (["explian"], "No such command 'explian'"),
         (["--nonsense"], "No such option"),
-        (["check"], "No such command"),
     ],
 )
 def test_unknown_commands(command, arguments, says):

@@ -12,7 +12,13 @@ from typing import Annotated
 import typer
 import typer.main
 
-from anysoftmax.cli import apply_command, explain_command, fit_command, report_command
+from anysoftmax.cli import (
+    apply_command,
+    check_command,
+    explain_command,
+    fit_command,
+    report_command,
+)
 from anysoftmax.cli.interrupts import clean_interrupts
 from anysoftmax.files import FileError, FileRequestError
 
@@ -30,6 +36,7 @@ app.command("explain", context_settings={"ignore_unknown_options": True})(explai
 app.command("apply")(apply_command.apply)
 app.command("fit-temperature")(fit_command.fit_temperature)
 app.command("report")(report_command.report)
+app.command("check")(check_command.check)
 
 
 def print_version(asked: bool) -> None:
@@ -50,7 +57,7 @@ def anysoftmax(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command and return the exit status: 0 done, 1 bad data, 2 bad usage."""
+    """Run a command and return the exit status: 0 done, 1 findings or bad data, 2 bad usage."""
     try:
         with clean_interrupts():
             status = _invoke(list(arguments))

@@ -41,7 +41,7 @@ class Explanation:
 
     See Also
     --------
-    explain : Makes it; says how exact the numbers are, and what becomes of special ones.
+    anysoftmax.explain : Makes it; says how exact the numbers are, and what becomes of special ones.
 
     Examples
     --------

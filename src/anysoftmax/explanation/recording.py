@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from anysoftmax.admission import admit_array
-from anysoftmax.arrays import Array, array_namespace, describe, smallest
-from anysoftmax.differentiation import stop_gradient
+from anysoftmax.admission import admit_array, admit_values
+from anysoftmax.arrays import Array, array_namespace, describe
 from anysoftmax.softmax import softmax_steps
 
 if TYPE_CHECKING:
@@ -143,13 +142,8 @@ def explain(
 
 def _floats(array: Array) -> tuple[float, ...]:
     """Return the elements of a concrete array, or say that they are not there yet."""
-    if smallest(array) is None:
-        raise TypeError(
-            "explain prints numbers, so it needs them: got scores or a temperature that are lazy"
-            f" or traced, {describe(array)}; compute them first (dask: scores.compute()) and call"
-            " explain outside jit"
-        )
-    flat = array_namespace(array).reshape(stop_gradient(array), (-1,))
+    values = admit_values(array, "explain", "scores or a temperature")
+    flat = array_namespace(values).reshape(values, (-1,))
     return tuple(float(flat[i]) for i in range(flat.shape[0]))
 
 

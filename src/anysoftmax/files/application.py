@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from anysoftmax import threads
 from anysoftmax.files.errors import FileRequestError
-from anysoftmax.files.formats import Format, Progress, format_of
+from anysoftmax.files.formats import Progress, for_member, format_of
 from anysoftmax.files.operation import Operation
-from anysoftmax.files.places import Place, place, place_name, require_file
+from anysoftmax.files.places import place, place_name, require_file
 from anysoftmax.files.replacement import refuse_existing, replacing
 
 __all__ = ["apply"]
@@ -108,6 +106,10 @@ def apply(
     AxisError, TypeError, ValueError
         An option is wrong, as for `anysoftmax.softmax` or `anysoftmax.workers`.
 
+    See Also
+    --------
+    anysoftmax.softmax : Of an array, with the special values and the accuracy.
+
     Notes
     -----
     There is no target, or the old one, until the new one is complete, whatever happens on the way:
@@ -141,7 +143,7 @@ def apply(
     if isinstance(goal, Path):
         refuse_existing(goal, overwrite=overwrite)
     require_file(origin)
-    process = process_of(chosen, origin, member)
+    process = for_member(chosen.process, chosen, origin, member)
     with (
         nullcontext() if workers is None else threads.workers(workers),
         replacing(goal, overwrite=overwrite)
@@ -149,16 +151,3 @@ def apply(
         else nullcontext(goal) as new,
     ):
         process(origin, new, operation, progress or (lambda done, total: None))
-
-
-def process_of(chosen: Format, origin: Place, member: str | None) -> Callable[..., None]:
-    """Return what processes a file of a format, or a member of it."""
-    if member is None:
-        return chosen.process
-    from anysoftmax.files import npz
-
-    if chosen is not npz:
-        raise FileRequestError(
-            f"{place_name(origin)}: has no members to choose from: drop member (--member)"
-        )
-    return partial(npz.process, member=member)

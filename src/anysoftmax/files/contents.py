@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-__all__ = ["Labels", "Logits"]
+__all__ = ["Blocks", "Labels", "Logits"]
 
 RowName = Callable[[int], str]  # what messages call the sample with this number
+
+
+class Blocks(NamedTuple):
+    """The logits of a file of any size, a block at a time."""
+
+    shape: tuple[int | None, ...]  # None where the number of rows is known in the end only
+    axes: tuple[int, ...]  # of the classes, counted from the first
+    parts: Iterator[tuple[tuple[int, ...], Any]]  # the index at which a block begins, and the block
 
 
 class Logits(NamedTuple):

@@ -16,7 +16,7 @@ from anysoftmax.files.operation import Operation
 from anysoftmax.files.stored import StoredArray
 from anysoftmax.threads import for_each
 
-__all__ = ["convert"]
+__all__ = ["convert", "cut"]
 
 BLOCK_BYTES = 4 * 2**20  # of logits that a worker has in memory, as wide as they are in work
 WHOLE = 8  # blocks: longer slices are cut into parts, and read twice
@@ -36,21 +36,34 @@ def convert(
     in memory at a time.
     """
     item = max(given.dtype.itemsize, wanted.dtype.itemsize, 4)  # 16-bit work is in float32
+    whole, in_parts = cut(given, operation.axes(given.shape), item)
+    count = _Count(progress, (2 if in_parts else 1) * given.nbytes)
+    work = _Work(given, wanted, operation, count)
+    for_each(work.convert_slices, whole)
+    for parts in in_parts:
+        work.convert_parts(parts)
+    count.finish()
+
+
+def cut(
+    given: StoredArray, axes: tuple[int, ...], item: int
+) -> tuple[list[Index], list[list[Index]]]:
+    """Cut an array into blocks of whole slices; or, where these are too long, each into parts.
+
+    `item` is how many bytes an element takes in the work on it. One of the lists is empty.
+    """
     most, run = max(1, BLOCK_BYTES // item), max(1, RUN_BYTES // item)
-    axes = operation.axes(given.shape)
     groups = [index[:-1] for index in blocks(given.shape, axes, most, run=run)]
     if math.prod(given.shape_of(groups[0])) <= WHOLE * most:
-        count = _Count(progress, given.nbytes)
-        for_each(_Work(given, wanted, operation, count).convert_slices, groups)
-    else:
-        count = _Count(progress, 2 * given.nbytes)
-        work = _Work(given, wanted, operation, count)
-        others = tuple(axis for axis in range(len(given.shape)) if axis not in axes)
-        for group in groups:
-            shape = given.shape_of(group)
-            parts = blocks(shape, others, max(1, most // PART), run=run)
-            work.convert_parts([_within(group, part) for part in parts])
-    count.finish()
+        return groups, []
+    others = tuple(axis for axis in range(len(given.shape)) if axis not in axes)
+    return [], [
+        [
+            _within(group, part)
+            for part in blocks(given.shape_of(group), others, max(1, most // PART), run=run)
+        ]
+        for group in groups
+    ]
 
 
 class _Count:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
+from anysoftmax.admission import admit_axis
 from anysoftmax.files.columns import (
     Columns,
     Row,
@@ -23,14 +24,14 @@ from anysoftmax.files.columns import (
     numbers_of,
     sort_columns,
 )
-from anysoftmax.files.contents import Labels, Logits
+from anysoftmax.files.contents import Blocks, Labels, Logits
 from anysoftmax.files.errors import FileError
 from anysoftmax.files.formats import Progress
 from anysoftmax.files.lines import Lines, opened
 from anysoftmax.files.operation import Operation
 from anysoftmax.files.places import WRITING, Place
 
-__all__ = ["process", "read_labels", "read_logits"]
+__all__ = ["in_blocks", "process", "read_labels", "read_logits"]
 
 BATCH_CELLS = 2**16
 COMMA = ","
@@ -74,6 +75,26 @@ def process(
             logits = np.array([numbers_of(name, table.columns, row) for row in batch])
             write_batch(write_row, batch, classes, operation(logits))
             progress(*lines.bytes_read())
+
+
+@contextlib.contextmanager
+def in_blocks(
+    source: Place, axis: int, progress: Progress, *, delimiter: str = COMMA
+) -> Iterator[Blocks]:
+    """Open a table to read its columns of numbers some rows at a time."""
+    with opened(source) as lines:
+        table = look_at(lines, delimiter)
+        axes = admit_axis(axis, (0, len(table.columns.names)))
+        classes = table.columns.classes
+
+        def parts() -> Iterator[tuple[tuple[int, ...], Any]]:
+            done = 0
+            for batch in batches(table.rows, max(1, BATCH_CELLS // len(classes))):
+                yield (done, 0), np.array([numbers_of(lines.name, table.columns, r) for r in batch])
+                done += len(batch)
+                progress(*lines.bytes_read())
+
+        yield Blocks((None, len(classes)), axes, parts())
 
 
 def read_logits(source: Place, progress: Progress, *, delimiter: str = COMMA) -> Logits:

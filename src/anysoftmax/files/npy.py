@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
+import itertools
 import math
 import os
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from io import FileIO
@@ -16,8 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from anysoftmax.files.contents import Labels, Logits
-from anysoftmax.files.conversion import convert
+from anysoftmax.admission import admit_axis
+from anysoftmax.files.contents import Blocks, Labels, Logits
+from anysoftmax.files.conversion import convert, cut
 from anysoftmax.files.errors import FileError
 from anysoftmax.files.formats import Progress
 from anysoftmax.files.operation import Operation
@@ -26,7 +29,9 @@ from anysoftmax.files.stored import StoredArray
 __all__ = [
     "REAL",
     "WHOLE",
+    "blocks_of_file",
     "convert_file",
+    "in_blocks",
     "mapped_file",
     "process",
     "read_labels",
@@ -108,6 +113,34 @@ def convert_file(
         replace(operation, axis=given.axes_in_file(axes), dtype=dtype.name),
         progress,
     )
+
+
+@contextlib.contextmanager
+def in_blocks(source: Path, axis: int, progress: Progress) -> Iterator[Blocks]:
+    """Open an array of logits to be read a block at a time."""
+    with opened(source) as stream:
+        yield blocks_of_file(str(source), stream, axis, progress)
+
+
+def blocks_of_file(name: str, stream: FileIO, axis: int, progress: Progress) -> Blocks:
+    """Return the blocks of the array in an open file; `name` is for messages."""
+    header = read_header(name, stream, REAL)
+    axes = admit_axis(axis, header.shape)
+    given = header.stored(name, stream)
+
+    def parts() -> Iterator[tuple[tuple[int, ...], Any]]:
+        done = 0
+        whole, in_parts = cut(given, header.axes_in_file(axes), given.dtype.itemsize)
+        for index in itertools.chain(whole, *in_parts):
+            block = np.empty(given.shape_of(index), given.dtype)
+            given.read(index, block)
+            start = tuple(part.start or 0 for part in index)
+            yield (start[::-1], block.T) if header.fortran_order else (start, block)
+            done += block.nbytes
+            progress(done, given.nbytes)
+
+    # A 0-d array is stored as a slice of one element.
+    return Blocks(header.shape or (1,), axes or (0,), parts())
 
 
 def read_logits(source: Path, progress: Progress) -> Logits:  # noqa: ARG001 - as for all formats

@@ -15,13 +15,13 @@ from typing import IO, Any
 
 from anysoftmax.files import npy
 from anysoftmax.files.columns import shown
-from anysoftmax.files.contents import Labels, Logits
+from anysoftmax.files.contents import Blocks, Labels, Logits
 from anysoftmax.files.errors import FileError, FileRequestError
 from anysoftmax.files.formats import Progress
 from anysoftmax.files.operation import Operation
 from anysoftmax.files.stored import write_all
 
-__all__ = ["process", "read_labels", "read_logits"]
+__all__ = ["in_blocks", "process", "read_labels", "read_logits"]
 
 SUFFIX = ".npy"  # of the members that hold arrays
 LOGITS = ("logits",)  # names that are understood among several
@@ -52,9 +52,9 @@ def process(
     folder = Path(os.path.realpath(target)).parent
     with opened(source) as archive, room(folder) as results:
         chosen = chosen_member(source, archive, member, LOGITS)
-        third = partial(tell_third, progress, chosen.file_size)
-        with unpacked(source, archive, chosen, folder, partial(third, 0)) as logits:
-            npy.convert_file(name_of(source, chosen), logits, results, operation, partial(third, 1))
+        third = stages(progress, chosen.file_size, 3)
+        with unpacked(source, archive, chosen, folder, third[0]) as logits:
+            npy.convert_file(name_of(source, chosen), logits, results, operation, third[1])
         results.seek(0)
         size = os.fstat(results.fileno()).st_size
         with zipfile.ZipFile(target, "w") as output:
@@ -63,10 +63,22 @@ def process(
                 with output.open(copied(entry), "w", force_zip64=True) as place:
                     if entry is chosen:
                         chunks = iter(partial(results.read, CHUNK_BYTES), b"")
-                        copy(chunks, place, partial(third, 2), size)
+                        copy(chunks, place, third[2], size)
                     else:
                         for chunk in contents(source, archive, entry):
                             place.write(chunk)
+
+
+@contextlib.contextmanager
+def in_blocks(
+    source: Path, axis: int, progress: Progress, member: str | None = None
+) -> Iterator[Blocks]:
+    """Unpack an array of logits to be read a block at a time."""
+    with opened(source) as archive:
+        chosen = chosen_member(source, archive, member, LOGITS)
+        half = stages(progress, chosen.file_size, 2)
+        with unpacked(source, archive, chosen, None, half[0]) as stream:
+            yield npy.blocks_of_file(name_of(source, chosen), stream, axis, half[1])
 
 
 def read_logits(source: Path, progress: Progress) -> Logits:
@@ -210,7 +222,11 @@ def copied(entry: zipfile.ZipInfo) -> zipfile.ZipInfo:
     return copy
 
 
-def tell_third(progress: Progress, size: int, third: int, done: int, total: int | None) -> None:
-    """Tell what is done in one of three stages, as if each of them read a member of this size."""
-    if total:
-        progress(third * size + done * size // total, 3 * size)
+def stages(progress: Progress, size: int, count: int) -> list[Progress]:
+    """Return what tells of each stage, as if each of them read a member of this size."""
+
+    def tell(stage: int, done: int, total: int | None) -> None:
+        if total:
+            progress(stage * size + done * size // total, count * size)
+
+    return [partial(tell, stage) for stage in range(count)]

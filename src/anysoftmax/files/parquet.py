@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -13,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet, types
 
+from anysoftmax.admission import admit_axis
 from anysoftmax.files.columns import id_column, label_column, shown
-from anysoftmax.files.contents import Labels, Logits
+from anysoftmax.files.contents import Blocks, Labels, Logits
 from anysoftmax.files.errors import FileError
 from anysoftmax.files.formats import Progress
 from anysoftmax.files.operation import Operation
@@ -25,7 +27,7 @@ from anysoftmax.files.typed_columns import (
     row_name,
 )
 
-__all__ = ["process", "read_labels", "read_logits"]
+__all__ = ["in_blocks", "process", "read_labels", "read_logits"]
 
 BATCH_BYTES = 16 * 2**20
 # Read at once from each column, rather than all that a group of rows has of it; though of columns
@@ -55,6 +57,26 @@ def process(source: Path, target: Path, operation: Operation, progress: Progress
             # Down the columns a slice ends only with the table.
             for table, logits in batches(file, columns, progress, whole=axes != (1,)):
                 writer.write_table(columns.replaced(table, operation(logits), results_schema))
+
+
+@contextlib.contextmanager
+def in_blocks(source: Path, axis: int, progress: Progress) -> Iterator[Blocks]:
+    """Open a table to read its columns of numbers some megabytes at a time."""
+    with opened(source) as file:
+        schema = file.table.schema_arrow
+        columns = look_at(source, schema)
+        axes = admit_axis(axis, (0, len(schema)))
+        matrices = (logits for _, logits in batches(file, columns, progress))
+        first = next(matrices, np.empty((0, len(columns.places)), columns.dtype))
+
+        def parts() -> Iterator[tuple[tuple[int, ...], Any]]:
+            done = 0
+            for logits in itertools.chain([first], matrices):
+                yield (done, 0), logits
+                done += len(logits)
+
+        # Only a row tells the width of lists.
+        yield Blocks((file.table.metadata.num_rows, first.shape[1]), axes, parts())
 
 
 def read_logits(source: Path, progress: Progress) -> Logits:

@@ -22,9 +22,31 @@ BLOCK_ELEMENTS = 2**20
 
 
 class Samples(NamedTuple):
-    """The logits of samples and the numbers of their classes: of the same shape but the last axis.
+    r"""The logits of samples and the numbers of their classes: of the same shape but the last axis.
 
     The arrays may be maps of files, of which only the parts that are looked at are read.
+
+    Attributes
+    ----------
+    given : Logits
+        What was found in the file of logits, names of classes and rows among it.
+    labels : array of integers of shape (...,)
+        The right class of each sample, from 0.
+    logits : array of shape (..., n)
+        In nats, with the n classes along the last axis.
+
+    See Also
+    --------
+    read_samples : What makes one.
+
+    Examples
+    --------
+    >>> import io
+    >>> from anysoftmax.files import read_samples
+    >>> logits, labels = io.StringIO("Cat,Dog\n1,0\n0,2\n"), io.StringIO("label\nCat\nDog\n")
+    >>> samples = read_samples(logits, labels)
+    >>> [(block.shape, marks.tolist()) for block, marks in samples.blocks()]
+    [((2, 2), [0, 1])]
     """
 
     given: Logits
@@ -36,12 +58,26 @@ class Samples(NamedTuple):
         return self.given.array
 
     def blocks(self) -> Iterator[tuple[Any, Any]]:
-        """Yield logits, in float64, and labels a part at a time."""
+        """Yield logits, in float64, and labels a part at a time.
+
+        Yields
+        ------
+        logits : array of shape (..., n)
+            Those of some samples, copied to memory.
+        labels : array of integers
+            Their classes.
+        """
         for index in self._cuts():
             yield self.logits[index].astype(np.float64), self.labels[(*index[:-2], ...)]
 
     def refuse_undefined(self) -> None:
-        """Raise for the first sample whose logits leave no probabilities."""
+        """Raise for the first sample whose logits leave no probabilities.
+
+        Raises
+        ------
+        FileError
+            A logit is NaN, all of a sample are -inf, or several are +inf.
+        """
         for index in self._cuts():
             logits = self.logits[index]
             # Sums are infinite as well, but need no thought about overflow.
@@ -70,7 +106,7 @@ def read_samples(
     *,
     progress: Progress | None = None,
 ) -> Samples:
-    """Read logits and labels; the formats are those of `anysoftmax.files.apply`.
+    r"""Read logits and labels; the formats are those of `anysoftmax.files.apply`.
 
     Parameters
     ----------
@@ -97,6 +133,22 @@ def read_samples(
         names the file and the row.
     FileRequestError
         A `FileError`: a suffix is unknown, or one stream was given twice.
+
+    See Also
+    --------
+    anysoftmax.calibration.fit_temperature : What held-out samples are good for.
+
+    Examples
+    --------
+    >>> import io
+    >>> from anysoftmax.files import read_samples
+    >>> table = "id,Cat,Dog,label\na,3.2,1.3,Cat\nb,0.1,2.0,Dog\n"
+    >>> samples = read_samples(io.StringIO(table), io.StringIO(table))
+    >>> samples.logits
+    array([[3.2, 1.3],
+           [0.1, 2. ]])
+    >>> samples.labels
+    array([0, 1])
     """
     first, second = place(logits), place(labels)
     if first is second:

@@ -33,6 +33,17 @@ def read_temperature(source: Path) -> float:
     ------
     FileError
         The file is missing or holds no such temperature. The message is one line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from anysoftmax.files import read_temperature
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     saved = Path(folder, "temperature.json")
+    ...     _ = saved.write_text('{"temperature": 1.5, "status": "converged"}')
+    ...     read_temperature(saved)
+    1.5
     """
     require_file(source)
     try:
