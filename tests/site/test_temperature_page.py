@@ -228,6 +228,13 @@ def test_infinity_typed(page: Page) -> None:
         assert look_and_check(page).temperature == math.inf, text
 
 
+def test_minus_zero_is_zero(page: Page, visit: Visit) -> None:
+    field(page, "Temperature").fill("-0")
+    assert look_and_check(page).rows[0][-1] == "1.000"
+    asked = visit(f"{ADDRESS}#scores=3.2,1.3,0.2&T=-0")
+    assert look_and_check(asked).rows[0][-1] == "1.000"
+
+
 def test_a_comma_is_a_point(page: Page) -> None:
     field(page, "Temperature").fill("0,5")
     field(page, "Temperature").blur()
@@ -303,4 +310,5 @@ def test_without_scripts(visit: Visit) -> None:
     for row, temperature in zip(rows, temperatures, strict=True):
         shares = asm.softmax(START[0], temperature=temperature)
         assert row.get_by_role("rowheader").all_inner_texts() == [str(temperature)]
-        assert row.get_by_role("cell").all_inner_texts() == [f"{p:.3f}" for p in shares]
+        shown = [f"{p:.3f}" if p else "0" for p in shares]
+        assert row.get_by_role("cell").all_inner_texts() == shown
