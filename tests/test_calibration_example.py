@@ -25,7 +25,7 @@ def test_the_pictures_of_the_page_are_drawn(
     example.main(tmp_path)
 
     page = DOCS.joinpath("how-to", "calibrate.md").read_text(encoding="utf-8")
-    shown = re.findall(r"^```\{image\} generated/(\S+)$", page, re.MULTILINE)
+    shown = re.findall(r"^```\{image\} \.\./generated/(\S+)$", page, re.MULTILINE)
     assert sorted(shown) == sorted(path.name for path in tmp_path.iterdir())
     for name in shown:
         assert "</svg>" in tmp_path.joinpath(name).read_text(encoding="utf-8")
