@@ -170,7 +170,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def accuracy(session: nox.Session) -> None:
-    """Measure the accuracy tables again and rewrite their page; ``-- gradients`` these alone."""
+    """Measure the accuracy tables again and rewrite their pages; ``-- peers`` a part of them."""
     session.install("-e", f".[{EXTRAS}]", *groups("test", "backends"))
     session.run("python", "tests/accuracy/make_table.py", *session.posargs)
 

@@ -95,6 +95,8 @@ def divided(
         with xp.errstate(over="ignore"):
             x = xp.divide(x, divisor, out=memory)
         return xp.where(frozen, 0.0, x) if frozen.any() else x
+    # Negative but traced: there is no error to raise.
+    divisor = xp.where(temperature >= 0, divisor, math.nan)
     return xp.where(frozen, 0.0, x / divisor)
 
 

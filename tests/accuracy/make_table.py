@@ -1,8 +1,11 @@
-"""Measure all errors again; write them to docs/accuracy.json and docs/reference/accuracy.md.
+"""Measure all errors again; write them to docs/accuracy.json and to two pages of the docs.
+
+``values`` and ``gradients`` are those of docs/reference/accuracy.md. ``peers`` stand beside those
+of SciPy, JAX and PyTorch, in docs/explanation/accuracy.md.
 
 Run it as ``nox -s accuracy`` when a change makes results more accurate, or when a library's own
-exponential has changed; say in the commit why the figures moved. ``-- values`` or ``-- gradients``
-measures these alone and keeps the others as they are stored.
+exponential has changed; say in the commit why the figures moved. ``-- values`` measures these alone
+and keeps the others as they are stored.
 """
 
 from __future__ import annotations
@@ -12,11 +15,13 @@ import json
 import platform
 import sys
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import gradients
 import numpy as np
+import peer_errors as peers
 from measurement import BACKENDS, FUNCTIONS, PRECISIONS, measure
 
 from anysoftmax.testing import backends
@@ -24,19 +29,34 @@ from anysoftmax.testing import backends
 DOCS = Path(__file__).parents[2] / "docs"
 STORE = DOCS / "accuracy.json"
 PAGE = Path(__file__).with_name("page.md.in")
+REFERENCE, EXPLANATION = DOCS / "reference" / "accuracy.md", DOCS / "explanation" / "accuracy.md"
+BEGIN, END = "<!-- peers: begin -->", "<!-- peers: end -->"
+
+LIBRARIES = {
+    "numpy": "NumPy",
+    "scipy": "SciPy",
+    "jax": "JAX",
+    "torch": "PyTorch",
+    "dask": "Dask",
+}
 
 Figures = dict[str, dict[str, float]]
+Column = tuple[str, str, tuple[str, ...]]  # its heading, dtype and families
 
 
 def main() -> None:
-    """Measure, then write the figures and the page."""
+    """Measure, then write the figures and the pages that show them."""
     parser = argparse.ArgumentParser(prog="make_table", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[[], *MEASURE], help="which alone to measure")
     table: dict[str, Any] = json.loads(STORE.read_text())
-    for part in parser.parse_args().parts or MEASURE:
+    parts = parser.parse_args().parts or list(MEASURE)
+    for part in parts:
         table[part] = MEASURE[part]()
     STORE.write_text(json.dumps(table, indent=1) + "\n")
-    (DOCS / "reference" / "accuracy.md").write_text(page(table))
+    if "values" in parts or "gradients" in parts:
+        REFERENCE.write_text(page(table))
+    if "peers" in parts:
+        EXPLANATION.write_text(with_peers(EXPLANATION.read_text(), table["peers"]))
 
 
 def measure_values() -> Figures:
@@ -69,7 +89,22 @@ def measure_gradients() -> Figures:
     return figures
 
 
-MEASURE = {"values": measure_values, "gradients": measure_gradients}
+def measure_peers() -> dict[str, float]:
+    """Return the errors of the peers' functions and of ours, in ulp."""
+    figures: dict[str, float] = {}
+    for name, implementation in peers.IMPLEMENTATIONS.items():
+        for dtype in implementation.dtypes:
+            for function in FUNCTIONS:
+                for family in peers.families_of(function):
+                    worst = peers.measure(name, function, family, dtype)
+                    for part, error in worst.items():
+                        key = f"{name}/{part}/{dtype}/{family}"
+                        figures[key] = rounded(error)
+                        print(key, figures[key], file=sys.stderr)
+    return figures
+
+
+MEASURE = {"values": measure_values, "gradients": measure_gradients, "peers": measure_peers}
 
 
 def rounded(error: float) -> float:
@@ -84,7 +119,7 @@ def page(table: dict[str, Figures]) -> str:
     parts = {
         "TABLES": "\n\n".join(values),
         "GRADIENTS": "\n\n".join(slopes),
-        "VERSIONS": versions(),
+        "VERSIONS": versions("numpy", "torch", "jax", "dask"),
         "MACHINE": machine(),
     }
     text = PAGE.read_text()
@@ -119,6 +154,50 @@ def gradient_section(dtype: str, figures: Figures) -> str:
     return "\n".join(lines)
 
 
+def with_peers(text: str, figures: dict[str, float]) -> str:
+    """Return a page with the peers' figures between its two marks."""
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    measured = f"Measured with {versions('numpy', 'scipy', 'jax', 'torch')}, on {machine()}."
+    sections = (peer_section(part, figures) for part in chain(*peers.PARTS.values()))
+    return "\n\n".join([f"{before}{BEGIN}", measured, *sections, f"{END}{after}"])
+
+
+def peer_section(part: str, figures: dict[str, float]) -> str:
+    """Return the tables of a part: float32 family by family, and the worst of the others."""
+    families = [(family, "float32", (family,)) for family in peers.FAMILIES]
+    others = []
+    for dtype in peers.DTYPES[1:]:
+        others.append((dtype, dtype, (*peers.PLAIN, "at 0")))
+        others += [(family, dtype, (family,)) for family in ("T", "many")]
+    tables = (peer_table("float32", families, part, figures), peer_table("", others, part, figures))
+    return "\n\n".join([f"### {part}", *tables])
+
+
+def peer_table(title: str, columns: list[Column], part: str, figures: dict[str, float]) -> str:
+    """Return a table of the largest errors over some families of a dtype in each column."""
+    known = [
+        (heading, dtype, families)
+        for heading, dtype, families in columns
+        if any(f"{name}/{part}/{dtype}/{families[0]}" in figures for name in peers.IMPLEMENTATIONS)
+    ]
+    lines = [f"| {title} | " + " | ".join(heading for heading, _, _ in known) + " |"]
+    lines.append("|---|" + "---|" * len(known))
+    for name in peers.IMPLEMENTATIONS:
+        cells = (
+            [figures.get(f"{name}/{part}/{dtype}/{family}") for family in families]
+            for _, dtype, families in known
+        )
+        shown = ["" if None in cell else brief(max(cell)) for cell in cells]
+        lines.append(f"| {name.replace(' ', '&nbsp;')} | " + " | ".join(shown) + " |")
+    return "\n".join(lines)
+
+
+def brief(error: float) -> str:
+    """Write an error as `short` does, but with no more than three digits."""
+    return f"{error:.{2 - (error >= 9.995) - (error >= 99.95)}f}" if error < 999.5 else short(error)
+
+
 def short(error: float) -> str:
     """Write an error with two decimals, or the power of ten that it is about."""
     if error < 1000:
@@ -127,10 +206,9 @@ def short(error: float) -> str:
     return f"{digits}e{int(exponent)}"
 
 
-def versions() -> str:
-    """Name the libraries as measured."""
-    names = {"NumPy": "numpy", "PyTorch": "torch", "JAX": "jax", "Dask": "dask"}
-    return ", ".join(f"{shown} {version(name)}" for shown, name in names.items())
+def versions(*packages: str) -> str:
+    """Name libraries as measured."""
+    return ", ".join(f"{LIBRARIES[package]} {version(package)}" for package in packages)
 
 
 def machine() -> str:

@@ -292,3 +292,14 @@ def test_inside_of_shard_map() -> None:
     mapped = jax.shard_map(asm.softmax, mesh=mesh, in_specs=rows, out_specs=rows)
     np.testing.assert_allclose(mapped(x), asm.softmax(x), rtol=1e-6)
     np.testing.assert_allclose(jax.jit(mapped)(x), asm.softmax(x), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["softmax_vjp", "log_softmax_vjp"])
+def test_a_negative_traced_temperature_pulls_back_nan(name: str, backend: Backend) -> None:
+    import jax
+    import jax.numpy as jnp
+
+    result, cotangent = jnp.asarray([0.25, 0.5, 0.25]), jnp.asarray([1.0, 2.0, 3.0])
+    traced = jax.jit(lambda t: getattr(asm, name)(result, cotangent, temperature=t))
+    assert jnp.isnan(traced(-0.5)).all()
+    assert jnp.isfinite(traced(0.5)).all()
