@@ -15,10 +15,11 @@ from anysoftmax.cli.interrupts import clean_interrupts, exit_if_interrupted
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
-# A suite in the background of a shell ignores Ctrl-C, and its children would as well.
+# A suite in the background of a shell ignores Ctrl-C, one under nohup SIGHUP, and so its children.
 COMMAND = """
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from anysoftmax.cli import apply_command, main
 
 class Bar(apply_command.Bar):
