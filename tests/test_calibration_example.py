@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,14 +16,11 @@ EXAMPLE = DOCS / "examples" / "calibrate.py"
 
 
 def test_the_pictures_of_the_page_are_drawn(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    load_script: Callable[[Path], ModuleType],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    spec = importlib.util.spec_from_file_location(EXAMPLE.stem, EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
-    example.main(tmp_path)
+    load_script(EXAMPLE).main(tmp_path)
 
     page = DOCS.joinpath("how-to", "calibrate.md").read_text(encoding="utf-8")
     shown = re.findall(r"^```\{image\} \.\./generated/(\S+)$", page, re.MULTILINE)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -39,13 +40,8 @@ def golden_values(name: str, function: str) -> Any:
     return values.reshape(()) if function == "logsumexp" else values
 
 
-def test_file_is_what_its_script_makes() -> None:
-    spec = importlib.util.spec_from_file_location("make_golden", HERE / "make_golden.py")
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    assert script.golden() == GOLDEN
+def test_file_is_what_its_script_makes(load_script: Callable[[Path], ModuleType]) -> None:
+    assert load_script(HERE / "make_golden.py").golden() == GOLDEN
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import jax
 import jax.numpy as jnp
@@ -17,13 +18,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 ALL_REDUCE = re.compile(r"= (\S.*?) all-reduce(?:-start)?\(")
 
 
-def test_the_page_tells_what_is_moved() -> None:
-    path = DOCS / "examples" / "vocabulary_parallel.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+def test_the_page_tells_what_is_moved(load_script: Callable[[Path], ModuleType]) -> None:
+    example = load_script(DOCS / "examples" / "vocabulary_parallel.py")
     head, hidden, labels = example.arguments()
     text = example.step.lower(head, hidden, labels).compile().as_text()
     assert not re.search(r" (all-gather|all-to-all|collective-permute|reduce-scatter)", text)
