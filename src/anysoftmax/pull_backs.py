@@ -90,13 +90,12 @@ def divided(
     if temperature is None:
         return x
     frozen = (temperature == 0) | (temperature == math.inf)
-    divisor = xp.where(frozen, 1.0, temperature)
+    # Negative, but traced or lazy: there was no error to raise.
+    divisor = xp.where(frozen, 1.0, xp.where(temperature >= 0, temperature, math.nan))
     if is_numpy(x):
         with xp.errstate(over="ignore"):
             x = xp.divide(x, divisor, out=memory)
         return xp.where(frozen, 0.0, x) if frozen.any() else x
-    # Negative but traced: there is no error to raise.
-    divisor = xp.where(temperature >= 0, divisor, math.nan)
     return xp.where(frozen, 0.0, x / divisor)
 
 
